@@ -1,0 +1,285 @@
+//! Every setting and every bound of the program, in one table.
+//!
+//! A setting is the environment variable `RIFFLE_<NAME>` and the flag `--<name>`; the flag wins. All bad settings are
+//! reported at once.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::SocketAddr;
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// One row of the table, for `--help`, the README and the check of the environment.
+pub struct Setting {
+    /// `redis_timeout_ms`; the variable is `RIFFLE_REDIS_TIMEOUT_MS`, the flag `--redis-timeout-ms`.
+    pub name: &'static str,
+    /// As it would be typed; empty: none.
+    pub default: &'static str,
+    pub help: &'static str,
+    /// Never shown in messages.
+    pub secret: bool,
+}
+
+impl Setting {
+    pub fn variable(&self) -> String {
+        format!("RIFFLE_{}", self.name.to_uppercase())
+    }
+}
+
+/// How a value is read, and what the message says when it cannot be.
+struct Kind<T> {
+    parse: Box<dyn Fn(&str) -> Option<T>>,
+    allowed: String,
+}
+
+macro_rules! settings {
+    ($($(#[$mark:ident])? $name:ident: $type:ty = $default:literal, $kind:expr, $help:literal;)*) => {
+        #[derive(Debug, Clone)]
+        pub struct Config { $(#[doc = $help] pub $name: $type),* }
+
+        pub const SETTINGS: &[Setting] = &[$(Setting {
+            name: stringify!($name), default: $default, help: $help, secret: settings!(@secret $($mark)?),
+        }),*];
+
+        impl Config {
+            fn read(values: &BTreeMap<&'static str, String>, problems: &mut Vec<String>) -> Option<Config> {
+                $(let $name = read_one(stringify!($name), $kind, values, problems);)*
+                Some(Config { $($name: $name?),* })
+            }
+        }
+    };
+    (@secret secret) => { true };
+    (@secret) => { false };
+}
+
+settings! {
+    listen: SocketAddr = "127.0.0.1:8080", address(), "Where the server listens; port 0 takes any free one";
+    data_dir: PathBuf = "./.riffle", path(), "Folder of media and, under `dev`, of the private stores";
+    redis_url: Option<String> = "", url(&["redis://", "redis+unix://"]), "Redis, as redis://user:password@host:port/0 or redis+unix:///path; default: the private one of the data folder";
+    #[secret] postgres_url: Option<String> = "", url(&["postgres://", "postgresql://"]), "Postgres, as postgres://user:password@host/database; default: the private one of the data folder";
+    media_url: Option<String> = "", url(&["http://", "https://"]), "Public base of play_url and cover_url; default: http://<listen>/media";
+    #[secret] token_secret: Option<String> = "", secret(32), "Key that signs tokens, 32 bytes or more; default: made once and kept in the data folder";
+    token_ttl_s: Duration = "600000", seconds(60..=31_536_000), "Life of a token";
+    utc_offset: time::UtcOffset = "+08:00", offset(), "Offset of the date strings in answers";
+    cors_origins: Vec<String> = "", words(), "Origins that browsers may call from, separated by commas; default: none";
+    password_bytes_min: usize = "5", number(1..=72), "Shortest password taken";
+    password_threads: usize = "2", number(1..=64), "Threads that hash passwords, at low priority";
+    password_queue_max: usize = "64", number(1..=10_000), "Logins and registrations waiting for a hash before 100013 is answered";
+    body_bytes_max: u64 = "1048576", number(1_024..=1 << 30), "Largest request body, publish aside";
+    publish_bytes_max: u64 = "536870912", number(1_024..=1 << 40), "Largest request body of publish/action";
+    uploads_max: usize = "64", number(1..=10_000), "Uploads under way at once before 100013 is answered";
+    connections_max: usize = "10000", number(1..=1_000_000), "Client connections at once; further ones wait";
+    header_timeout_ms: Duration = "10000", milliseconds(100..=600_000), "Longest wait for a request's complete head, idle connections included";
+    body_timeout_ms: Duration = "10000", milliseconds(100..=600_000), "Longest wait for the next piece of a request body";
+    shutdown_timeout_ms: Duration = "10000", milliseconds(100..=600_000), "Longest wait for requests under way when stopping";
+    threads: usize = "0", number(0..=256), "Threads that serve requests; 0: one per core";
+    redis_timeout_ms: Duration = "1000", milliseconds(10..=60_000), "Longest wait for an answer of Redis";
+    postgres_timeout_ms: Duration = "1000", milliseconds(10..=60_000), "Longest wait for an answer of Postgres, a free connection included";
+    postgres_connections_max: usize = "16", number(2..=1_000), "Connections to Postgres at once";
+    feed_window: u64 = "100000", number(30..=10_000_000), "Newest videos whose order Redis keeps; older pages come from Postgres";
+    list_max: usize = "1000", number(1..=10_000), "Most entries of one list answer";
+    pending_after_ms: Duration = "5000", milliseconds(100..=600_000), "Age at which a user or video whose request died half-way is completed";
+    probe_timeout_ms: Duration = "5000", milliseconds(100..=60_000), "Longest look at an uploaded file";
+    cover_timeout_ms: Duration = "20000", milliseconds(100..=600_000), "Longest run of ffmpeg for one cover";
+    cover_jobs_max: usize = "1", number(1..=64), "Covers made at once";
+    ffmpeg: String = "ffmpeg", text(), "Program that makes covers; without it videos keep a generated one";
+    orphan_age_s: Duration = "86400", seconds(1..=31_536_000), "Age at which a media file that belongs to no video is removed";
+    log: String = "info", text(), "What is logged: error, warn, info, debug, trace, or per module (riffle=debug,warn)";
+}
+
+/// All that is wrong with the settings, a line each.
+#[derive(Debug)]
+pub struct ConfigError(pub Vec<String>);
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.join("\n"))
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+impl Config {
+    /// Merges flags over environment over defaults. `flag` is asked for each name of [`SETTINGS`].
+    pub fn load(
+        flag: impl Fn(&str) -> Option<String>,
+        environment: impl Iterator<Item = (String, String)>,
+    ) -> Result<Config, ConfigError> {
+        let mut problems = Vec::new();
+        let mut values: BTreeMap<&'static str, String> =
+            SETTINGS.iter().map(|setting| (setting.name, setting.default.to_owned())).collect();
+        for (variable, value) in environment.filter(|(variable, _)| variable.starts_with("RIFFLE_")) {
+            match SETTINGS.iter().find(|setting| setting.variable() == variable) {
+                Some(setting) => {
+                    values.insert(setting.name, value);
+                }
+                None => problems.push(unknown_variable(&variable)),
+            }
+        }
+        for setting in SETTINGS {
+            if let Some(value) = flag(setting.name) {
+                values.insert(setting.name, value);
+            }
+        }
+        let config = Config::read(&values, &mut problems);
+        match config {
+            Some(config) if problems.is_empty() => Ok(config),
+            _ => Err(ConfigError(problems)),
+        }
+    }
+
+    /// `threads`, with 0 resolved to the cores of the machine.
+    pub fn threads(&self) -> usize {
+        match self.threads {
+            0 => std::thread::available_parallelism().map_or(1, usize::from),
+            threads => threads,
+        }
+    }
+}
+
+fn unknown_variable(variable: &str) -> String {
+    let nearest = SETTINGS.iter().map(Setting::variable).min_by_key(|known| strsim::levenshtein(known, variable));
+    format!("{variable}: no such setting; did you mean {}?", nearest.unwrap_or_default())
+}
+
+fn read_one<T>(
+    name: &'static str,
+    kind: Kind<T>,
+    values: &BTreeMap<&'static str, String>,
+    problems: &mut Vec<String>,
+) -> Option<T> {
+    let setting = SETTINGS.iter().find(|setting| setting.name == name)?;
+    let value = values[name].trim();
+    let parsed = (kind.parse)(value);
+    if parsed.is_none() {
+        let given = if setting.secret { format!("({} bytes, not shown)", value.len()) } else { mask(value) };
+        problems.push(format!("{}: given {given}, allowed: {}", setting.variable(), kind.allowed));
+    }
+    parsed
+}
+
+/// Hides the password of an address.
+fn mask(value: &str) -> String {
+    match (value.find("://"), value.rfind('@')) {
+        (Some(scheme), Some(at)) if scheme + 3 < at => format!("\"{}***{}\"", &value[..scheme + 3], &value[at..]),
+        _ => format!("{value:?}"),
+    }
+}
+
+fn kind<T>(allowed: impl Into<String>, parse: impl Fn(&str) -> Option<T> + 'static) -> Kind<T> {
+    Kind { parse: Box::new(parse), allowed: allowed.into() }
+}
+
+fn number<T>(range: RangeInclusive<T>) -> Kind<T>
+where
+    T: std::str::FromStr + PartialOrd + fmt::Display + 'static,
+{
+    kind(format!("a whole number from {} to {}", range.start(), range.end()), move |text| {
+        text.parse().ok().filter(|value| range.contains(value))
+    })
+}
+
+fn seconds(range: RangeInclusive<u64>) -> Kind<Duration> {
+    let number = number(range);
+    kind(format!("{} of seconds", number.allowed), move |text| (number.parse)(text).map(Duration::from_secs))
+}
+
+fn milliseconds(range: RangeInclusive<u64>) -> Kind<Duration> {
+    let number = number(range);
+    kind(format!("{} of milliseconds", number.allowed), move |text| (number.parse)(text).map(Duration::from_millis))
+}
+
+fn address() -> Kind<SocketAddr> {
+    kind("an address and a port, such as 127.0.0.1:8080 or [::]:80", |text| text.parse().ok())
+}
+
+fn path() -> Kind<PathBuf> {
+    kind("a path", |text| (!text.is_empty()).then(|| PathBuf::from(text)))
+}
+
+fn text() -> Kind<String> {
+    kind("a text that is not empty", |text| (!text.is_empty()).then(|| text.to_owned()))
+}
+
+fn words() -> Kind<Vec<String>> {
+    kind("words separated by commas", |text| {
+        Some(text.split(',').map(str::trim).filter(|word| !word.is_empty()).map(str::to_owned).collect())
+    })
+}
+
+fn secret(bytes_min: usize) -> Kind<Option<String>> {
+    kind(format!("at least {bytes_min} bytes"), move |text| match text.len() {
+        0 => Some(None),
+        length => (length >= bytes_min).then(|| Some(text.to_owned())),
+    })
+}
+
+fn url(schemes: &'static [&'static str]) -> Kind<Option<String>> {
+    kind(format!("an address beginning with {}", schemes.join(" or ")), move |text| {
+        if text.is_empty() {
+            return Some(None);
+        }
+        let known = schemes.iter().any(|scheme| text.strip_prefix(scheme).is_some_and(|rest| !rest.is_empty()));
+        known.then(|| Some(text.trim_end_matches('/').to_owned()))
+    })
+}
+
+fn offset() -> Kind<time::UtcOffset> {
+    kind("an offset from UTC, such as +08:00 or -05:30", |text| {
+        let format = time::macros::format_description!("[offset_hour sign:mandatory]:[offset_minute]");
+        time::UtcOffset::parse(text, &format).ok()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(environment: &[(&str, &str)]) -> Result<Config, String> {
+        let environment = environment.iter().map(|(name, value)| (name.to_string(), value.to_string()));
+        Config::load(|_| None, environment).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn defaults_are_valid() {
+        let config = load(&[]).unwrap();
+        assert_eq!(config.listen.to_string(), "127.0.0.1:8080");
+        assert_eq!(config.redis_url, None);
+        assert_eq!(config.utc_offset.whole_hours(), 8);
+    }
+
+    #[test]
+    fn all_problems_are_named_at_once() {
+        let text = load(&[
+            ("RIFFLE_LISTEN", "nowhere"),
+            ("RIFFLE_REDIS_TIMEOUT_MS", "0"),
+            ("RIFFLE_REDIS_UR", "redis://localhost"),
+        ])
+        .unwrap_err();
+        assert!(text.contains("RIFFLE_LISTEN: given \"nowhere\""), "{text}");
+        assert!(text.contains("from 10 to 60000 of milliseconds"), "{text}");
+        assert!(text.contains("RIFFLE_REDIS_UR: no such setting; did you mean RIFFLE_REDIS_URL?"), "{text}");
+    }
+
+    #[test]
+    fn secrets_are_masked() {
+        let text = load(&[
+            ("RIFFLE_TOKEN_SECRET", "short-secret"),
+            ("RIFFLE_POSTGRES_URL", "mysql://me:hunter2@db"),
+            ("RIFFLE_REDIS_URL", "http://me:hunter2@cache"),
+        ])
+        .unwrap_err();
+        assert!(!text.contains("short-secret") && !text.contains("hunter2"), "{text}");
+        assert!(text.contains("\"http://***@cache\""), "{text}");
+    }
+
+    #[test]
+    fn a_flag_wins_over_the_environment() {
+        let config = Config::load(
+            |name| (name == "list_max").then(|| "7".to_owned()),
+            [("RIFFLE_LIST_MAX".to_owned(), "9".to_owned())].into_iter(),
+        );
+        assert_eq!(config.unwrap().list_max, 7);
+    }
+}
