@@ -29,9 +29,11 @@ impl Setting {
 
 /// How a value is read, and what the message says when it cannot be.
 struct Kind<T> {
-    parse: Box<dyn Fn(&str) -> Option<T>>,
+    parse: Parse<T>,
     allowed: String,
 }
+
+type Parse<T> = Box<dyn Fn(&str) -> Option<T>>;
 
 macro_rules! settings {
     ($($(#[$mark:ident])? $name:ident: $type:ty = $default:literal, $kind:expr, $help:literal;)*) => {
