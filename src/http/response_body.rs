@@ -1,0 +1,96 @@
+//! The three bodies an answer can have.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+use hyper::body::{Body, Frame, SizeHint};
+use tokio::task::JoinHandle;
+
+use super::limits::FILE_PIECE_BYTES;
+
+pub enum ResponseBody {
+    Empty,
+    /// Taken out when it is sent.
+    Full(Bytes),
+    File(FilePieces),
+}
+
+impl Body for ResponseBody {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        let this = self.get_mut();
+        match this {
+            ResponseBody::Empty => Poll::Ready(None),
+            ResponseBody::Full(bytes) => {
+                let bytes = std::mem::take(bytes);
+                *this = ResponseBody::Empty;
+                Poll::Ready(Some(Ok(Frame::data(bytes))))
+            }
+            ResponseBody::File(pieces) => pieces.poll_piece(context).map(|piece| Some(piece?.map(Frame::data))),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.bytes_left() == 0
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.bytes_left())
+    }
+}
+
+impl ResponseBody {
+    fn bytes_left(&self) -> u64 {
+        match self {
+            ResponseBody::Empty => 0,
+            ResponseBody::Full(bytes) => bytes.len() as u64,
+            ResponseBody::File(pieces) => pieces.bytes_left,
+        }
+    }
+}
+
+/// A stretch of a file, read a piece at a time and only when the connection has room for it.
+pub struct FilePieces {
+    file: Arc<File>,
+    position: u64,
+    bytes_left: u64,
+    reading: Option<JoinHandle<io::Result<Bytes>>>,
+}
+
+impl FilePieces {
+    pub(super) fn new(file: File, position: u64, bytes: u64) -> FilePieces {
+        FilePieces { file: Arc::new(file), position, bytes_left: bytes, reading: None }
+    }
+
+    fn poll_piece(&mut self, context: &mut Context<'_>) -> Poll<Option<io::Result<Bytes>>> {
+        if self.bytes_left == 0 {
+            return Poll::Ready(None);
+        }
+        let (file, position, bytes) = (&self.file, self.position, self.bytes_left.min(FILE_PIECE_BYTES as u64));
+        let reading = self.reading.get_or_insert_with(|| {
+            let file = file.clone();
+            tokio::task::spawn_blocking(move || read_piece(&file, position, bytes as usize))
+        });
+        let piece = ready!(Pin::new(reading).poll(context)).map_err(io::Error::other).flatten();
+        self.reading = None;
+        if piece.is_ok() {
+            self.position += bytes;
+            self.bytes_left -= bytes;
+        }
+        Poll::Ready(Some(piece))
+    }
+}
+
+/// A file that became shorter than its answer promised is an error, which cuts the connection.
+fn read_piece(file: &File, position: u64, bytes: usize) -> io::Result<Bytes> {
+    let mut piece = vec![0; bytes];
+    file.read_exact_at(&mut piece, position)?;
+    Ok(piece.into())
+}
