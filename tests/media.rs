@@ -1,0 +1,121 @@
+//! The probe as a real child process of the real program.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use riffle::error::{Code, Error};
+use riffle::media::{Facts, Prober, VideoKind};
+
+#[path = "../src/media/clips.rs"]
+mod clips;
+
+const TIMEOUT: Duration = Duration::from_secs(60);
+
+async fn probe(bytes: &[u8]) -> Result<Facts, Error> {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), bytes).unwrap();
+    Prober::new(env!("CARGO_BIN_EXE_riffle").into(), TIMEOUT).probe(file.path()).await
+}
+
+async fn refusal(bytes: &[u8]) -> String {
+    let error = probe(bytes).await.unwrap_err();
+    assert_eq!(error.code, Code::NotAVideo, "{error}");
+    error.detail.unwrap()
+}
+
+/// A stand-in for a parser that went wrong.
+fn program(folder: &Path, script: &str) -> PathBuf {
+    let program = folder.join("program");
+    std::fs::write(&program, format!("#!/bin/sh\n{script}\n")).unwrap();
+    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+    program
+}
+
+#[tokio::test]
+async fn a_video_is_told_by_kind_and_size() {
+    for (name, kind) in [
+        ("plain.mp4", VideoKind::Mp4),
+        ("fragmented.mp4", VideoKind::Mp4),
+        ("plain.mov", VideoKind::Mov),
+        ("vp8.webm", VideoKind::Webm),
+        ("h264.mkv", VideoKind::Mkv),
+    ] {
+        let facts = probe(&clips::clip(name)).await.unwrap();
+        assert_eq!((facts.kind, facts.width, facts.height), (kind, 90, 160), "{name}");
+    }
+    assert_eq!(probe(&clips::rotated_clip()).await.unwrap().width, 160);
+}
+
+#[tokio::test]
+async fn what_is_no_video_is_refused_with_a_reason() {
+    assert_eq!(refusal(b"").await, "the file is empty");
+    assert_eq!(refusal(&clips::clip("audio.mp4")).await, "no video track");
+    assert_eq!(refusal(b"#EXTM3U\n#EXTINF:1,\n").await, "neither MP4, QuickTime, WebM nor Matroska");
+    let whole = clips::clip("faststart.mp4");
+    assert!(refusal(&whole[..whole.len() - 1]).await.starts_with("cut short: the mdat box"));
+}
+
+/// The data folder's default is relative, too.
+#[tokio::test]
+async fn a_relative_path_is_found() {
+    let prober = Prober::new(env!("CARGO_BIN_EXE_riffle").into(), TIMEOUT);
+    let error = prober.probe(Path::new("Cargo.toml")).await.unwrap_err();
+    assert_eq!(error.detail.unwrap(), "neither MP4, QuickTime, WebM nor Matroska");
+}
+
+/// A table that promises 2^32 entries asks the parser for more memory than the sandbox gives.
+#[tokio::test]
+async fn a_file_that_eats_memory_is_refused() {
+    let mut bytes = clips::clip("faststart.mp4").to_vec();
+    let count = clips::position(&bytes, b"stts") + 8;
+    bytes[count..count + 4].copy_from_slice(&u32::MAX.to_be_bytes());
+    refusal(&bytes).await;
+}
+
+#[tokio::test]
+async fn a_probe_that_hangs_crashes_or_babbles_refuses_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    for (script, timeout, reason) in [
+        ("sleep 1000", Duration::from_millis(300), "no verdict within 300 ms"),
+        ("kill -SEGV $$", TIMEOUT, "the probe ended with signal: 11"),
+        ("echo panicked >&2; exit 101", TIMEOUT, "the probe ended with exit status: 101: panicked"),
+        ("echo mp4 1 2 3; exit 1", TIMEOUT, "the probe ended with exit status: 1"),
+        ("echo avi 1 2 3", TIMEOUT, "the probe ended with exit status: 0"),
+        ("while :; do echo mp4 1 2 3; done", TIMEOUT, "the probe said too much"),
+        ("while :; do :; done", Duration::from_millis(300), "no verdict within 300 ms"),
+    ] {
+        let prober = Prober::new(program(folder.path(), script), timeout);
+        let error = prober.probe(Path::new("/dev/null")).await.unwrap_err();
+        assert_eq!(error.code, Code::NotAVideo, "{script}");
+        let detail = error.detail.unwrap();
+        assert!(detail.starts_with(reason), "{script}: {detail}");
+    }
+}
+
+#[tokio::test]
+async fn a_look_that_fails_by_itself_is_no_verdict() {
+    let missing = Prober::new("/nonexistent/riffle".into(), TIMEOUT);
+    assert_eq!(missing.probe(Path::new("/dev/null")).await.unwrap_err().code, Code::Unavailable);
+    let prober = Prober::new(env!("CARGO_BIN_EXE_riffle").into(), TIMEOUT);
+    assert_eq!(prober.probe(Path::new("/nonexistent/video")).await.unwrap_err().code, Code::Unavailable);
+}
+
+#[tokio::test]
+async fn many_looks_at_once_all_get_their_verdict() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("video");
+    std::fs::write(&path, clips::clip("vp8.webm")).unwrap();
+    let prober = std::sync::Arc::new(Prober::new(env!("CARGO_BIN_EXE_riffle").into(), TIMEOUT));
+    let looks: Vec<_> = (0..30)
+        .map(|_| {
+            let (prober, path) = (prober.clone(), path.clone());
+            tokio::spawn(async move { prober.probe(&path).await })
+        })
+        .collect();
+    for look in looks {
+        assert_eq!(look.await.unwrap().unwrap().kind, VideoKind::Webm);
+    }
+}
