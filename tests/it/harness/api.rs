@@ -1,0 +1,62 @@
+//! What most tests do first: accounts, a clip, a published video.
+
+use std::process::Command;
+use std::sync::OnceLock;
+
+use super::client::{Client, Reply};
+use super::multipart::Part;
+
+pub struct Account {
+    pub id: u64,
+    pub token: String,
+}
+
+pub const PASSWORD: &str = "12345";
+
+/// A second of vertical video with sound, made once for all tests.
+pub fn clip() -> &'static [u8] {
+    static CLIP: OnceLock<Vec<u8>> = OnceLock::new();
+    CLIP.get_or_init(|| {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("clip.mp4");
+        let made = Command::new("ffmpeg")
+            .args(["-nostdin", "-loglevel", "error", "-f", "lavfi", "-i", "testsrc=size=90x160:rate=10:duration=1"])
+            .args(["-f", "lavfi", "-i", "sine=duration=1", "-pix_fmt", "yuv420p", "-movflags", "+faststart"])
+            .arg(&path)
+            .status()
+            .unwrap();
+        assert!(made.success(), "ffmpeg made no clip");
+        std::fs::read(path).unwrap()
+    })
+}
+
+impl Client {
+    pub async fn register(&self, name: &str) -> Account {
+        let reply =
+            self.post_form("/douyin/user/register/", &[("username", name), ("password", PASSWORD)]).await.json();
+        assert_eq!(reply["status_code"], 0, "{reply}");
+        Account { id: reply["user_id"].as_u64().unwrap(), token: reply["token"].as_str().unwrap().to_owned() }
+    }
+
+    pub async fn try_publish(&self, account: &Account, title: &str, bytes: &[u8]) -> Reply {
+        let parts = [
+            Part::File { name: "data", file_name: "clip.mp4", bytes },
+            Part::Field { name: "token", value: &account.token },
+            Part::Field { name: "title", value: title },
+        ];
+        self.post_multipart("/douyin/publish/action/", &parts).await
+    }
+
+    pub async fn publish(&self, account: &Account, title: &str) {
+        let reply = self.try_publish(account, title, clip()).await.json();
+        assert_eq!(reply["status_code"], 0, "{reply}");
+    }
+
+    /// An answer that has to be a success.
+    pub async fn get_json(&self, path: &str) -> serde_json::Value {
+        let reply = self.get(path).await;
+        let json = reply.json();
+        assert_eq!((reply.status, json["status_code"].as_u64()), (200, Some(0)), "{path}: {json}");
+        json
+    }
+}

@@ -1,0 +1,30 @@
+//! What every test stands on.
+//!
+//! ```ignore
+//! let world = World::start().await; // a Redis and a database of its own
+//! let server = Server::start(&world, &[("list_max", "2")]).await;
+//! let reply = server.client().get("/douyin/feed/").await;
+//! assert_eq!(reply.json()["status_code"], 0);
+//! ```
+//!
+//! Nothing outlives the tests: every child has a parent-death signal, every folder is a temporary one.
+
+// Each test uses the part it needs; together they use all of it.
+#![allow(dead_code, unused_imports)]
+
+mod api;
+mod client;
+mod eventually;
+mod multipart;
+mod postgres;
+mod redis;
+mod server;
+mod world;
+
+pub use api::{Account, clip};
+pub use client::{Client, Connection, Reply};
+pub use eventually::eventually;
+pub use multipart::Part;
+pub use redis::ask_redis;
+pub use server::{Finished, Server, rss_bytes, run};
+pub use world::{THROWAWAY, World, temporary_folder};

@@ -1,0 +1,61 @@
+//! One throwaway Postgres for the whole run, and in it a database for each test, copied from a migrated one.
+
+use std::path::PathBuf;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use riffle::dev::{Places, StoreKind, StoreProcess};
+use tempfile::TempDir;
+use tokio::sync::OnceCell;
+use tokio_postgres::NoTls;
+
+use super::server::migrate;
+use super::world::{THROWAWAY, temporary_folder};
+
+struct SharedPostgres {
+    store: StoreProcess,
+    places: Places,
+    folder: PathBuf,
+}
+
+static SHARED: OnceLock<SharedPostgres> = OnceLock::new();
+static STARTED: OnceCell<()> = OnceCell::const_new();
+static DATABASES: AtomicU32 = AtomicU32::new(0);
+
+/// The address of a new database with every migration in it.
+pub async fn new_database() -> String {
+    STARTED.get_or_init(start).await;
+    let shared = SHARED.get().unwrap();
+    let name = format!("riffle_{}", DATABASES.fetch_add(1, Ordering::Relaxed));
+    execute(&shared.places, &format!("CREATE DATABASE {name} TEMPLATE riffle_template")).await;
+    shared.places.postgres_url_of(&name)
+}
+
+async fn start() {
+    let folder: TempDir = temporary_folder();
+    let places = Places::of(folder.path()).unwrap();
+    let store = StoreProcess::start(StoreKind::Postgres, &places, THROWAWAY).await.unwrap();
+    let folder = folder.keep();
+    assert!(SHARED.set(SharedPostgres { store, places, folder }).is_ok());
+    // SAFETY: the handler touches one static, which is never dropped, and panics nowhere.
+    unsafe { libc::atexit(end) };
+    let places = &SHARED.get().unwrap().places;
+    execute(places, "CREATE DATABASE riffle_template").await;
+    migrate(&places.postgres_url_of("riffle_template"), places.data_dir()).await;
+}
+
+/// A static is never dropped, so the end of the process is the place to tidy up.
+extern "C" fn end() {
+    if let Some(shared) = SHARED.get() {
+        shared.store.kill_and_wait();
+        let _ = std::fs::remove_dir_all(&shared.folder);
+    }
+}
+
+async fn execute(places: &Places, sql: &str) {
+    let (client, connection) = tokio_postgres::connect(&places.postgres_url(), NoTls).await.unwrap();
+    tokio::select! {
+        done = client.batch_execute(sql) => done.unwrap(),
+        ended = connection => panic!("Postgres ended the connection: {ended:?}"),
+    }
+}

@@ -1,0 +1,80 @@
+//! What one test has to itself: a Redis, a database, a data folder.
+
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use riffle::dev::{Durability, Places, StoreKind, StoreOptions, StoreProcess};
+use rustix::process::geteuid;
+use tempfile::TempDir;
+
+use super::postgres::new_database;
+use super::server::migrate;
+
+pub const THROWAWAY: StoreOptions = StoreOptions { durability: Durability::Throwaway, postgres_connections_max: 300 };
+
+pub struct World {
+    pub redis: StoreProcess,
+    /// Only where the test asked for one of its own; else all tests share one.
+    postgres: Option<StoreProcess>,
+    pub redis_url: String,
+    pub postgres_url: String,
+    folder: TempDir,
+}
+
+impl World {
+    pub async fn start() -> World {
+        let (redis, folder) = start_redis().await;
+        World { redis_url: redis.url(), redis, postgres: None, postgres_url: new_database().await, folder }
+    }
+
+    /// For tests that stop or freeze Postgres; costs most of a second.
+    pub async fn start_with_own_postgres() -> World {
+        let (redis, folder) = start_redis().await;
+        let places = Places::of(folder.path()).unwrap();
+        let postgres = StoreProcess::start(StoreKind::Postgres, &places, THROWAWAY).await.unwrap();
+        let postgres_url = postgres.url();
+        migrate(&postgres_url, folder.path()).await;
+        World { redis_url: redis.url(), redis, postgres: Some(postgres), postgres_url, folder }
+    }
+
+    /// Panics unless the world was started with its own.
+    pub fn postgres(&mut self) -> &mut StoreProcess {
+        self.postgres.as_mut().expect("this test shares its Postgres: World::start_with_own_postgres()")
+    }
+
+    /// `RIFFLE_DATA_DIR` of the servers of this world.
+    pub fn data_dir(&self) -> PathBuf {
+        self.folder.path().to_owned()
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        self.redis.kill_and_wait();
+        if let Some(postgres) = &self.postgres {
+            postgres.kill_and_wait();
+        }
+    }
+}
+
+async fn start_redis() -> (StoreProcess, TempDir) {
+    let folder = temporary_folder();
+    let places = Places::of(folder.path()).unwrap();
+    (StoreProcess::start(StoreKind::Redis, &places, THROWAWAY).await.unwrap(), folder)
+}
+
+/// A folder that goes when it is dropped. As root the stores run as another user, who must be able to enter it; where
+/// he cannot, they would live in a place that nobody tidies up.
+pub fn temporary_folder() -> TempDir {
+    if geteuid().is_root() {
+        let temporary = std::env::temp_dir();
+        let closed = temporary.ancestors().find(|folder| !everyone_may_enter(folder));
+        assert_eq!(closed, None, "is not open to other users; set TMPDIR to a folder that is");
+    }
+    tempfile::Builder::new().prefix("riffle-").permissions(Permissions::from_mode(0o755)).tempdir().unwrap()
+}
+
+fn everyone_may_enter(folder: &Path) -> bool {
+    folder.metadata().is_ok_and(|found| found.permissions().mode() & 0o001 != 0)
+}

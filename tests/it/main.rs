@@ -1,0 +1,10 @@
+//! Tests that drive the real program over real sockets against a real Redis and a real Postgres.
+//!
+//! `harness` starts them; every other module is named after the word of the API or the part that it tests.
+
+// clippy.toml lets tests panic, and these helpers are all tests.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod dev;
+mod harness;
+mod publish;
