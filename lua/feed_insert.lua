@@ -1,0 +1,19 @@
+-- Puts a video into the global feed and trims the feed to its window. What was trimmed away is remembered by the
+-- feed's floor: a late insert below it is ignored, or the window would have a hole.
+-- KEYS  1 head of {feed}  2 feed  3 floor of the feed
+-- ARGV  1 epoch  2 floor  3 video id  4 window
+-- Reply {'OK', last} | {'EPOCH'} | {'REWOUND'}
+-- Example  feed {8192, 16384}, window 2, video 24576 -> feed {16384, 24576}, floor "8192"
+local kept_above = tonumber(redis.call('GET', KEYS[3]) or '0')
+if redis.call('ZSCORE', KEYS[2], ARGV[3]) or tonumber(ARGV[3]) <= kept_above then
+  return {'OK', string.format('%.0f', last)}
+end
+local minted = mint() -- so that a rewind of this bucket, too, can be seen by its head
+redis.call('ZADD', KEYS[2], ARGV[3], ARGV[3])
+local over = redis.call('ZCARD', KEYS[2]) - tonumber(ARGV[4])
+if over > 0 then
+  -- A smaller window than before is reached a thousand at a time: no call does unbounded work.
+  local trimmed = redis.call('ZPOPMIN', KEYS[2], math.min(over, 1000))
+  redis.call('SET', KEYS[3], trimmed[#trimmed - 1])
+end
+return {'OK', minted}

@@ -1,0 +1,27 @@
+-- Put in front of every script by the loader (src/store/script.rs), which first sets `expected_state`.
+-- KEYS[1]  head of the bucket: "<epoch> <open|closed> <last> <forgotten>"
+-- ARGV[1]  epoch the caller expects
+-- ARGV[2]  floor: the highest id of this bucket that the caller had seen when it sent the call
+-- Returns {'EPOCH'} or {'REWOUND'} before anything is written; else falls through to the script.
+local epoch, state, last, forgotten = string.match(
+  redis.call('GET', KEYS[1]) or '', '^(%d+) (%a+) (%d+) (%d+)$')
+if epoch ~= ARGV[1] or state ~= expected_state then
+  return {'EPOCH'}
+end
+last = tonumber(last)
+if last < tonumber(ARGV[2]) then
+  return {'REWOUND'}
+end
+
+-- The next id of the bucket, as a string. Ids are ms since 2023-01-01 * 8192 + bucket * 32 + sequence; without the
+-- bucket bits they are a count of ticks, 32 to a millisecond, which only grows: also when the clock steps back.
+local function mint()
+  local clock = redis.call('TIME')
+  local now_ms = tonumber(clock[1]) * 1000 + math.floor(tonumber(clock[2]) / 1000) - 1672531200000
+  local bucket = math.floor(last / 32) % 256
+  local tick = math.max(now_ms * 32, math.floor(last / 8192) * 32 + last % 32 + 1)
+  last = math.floor(tick / 32) * 8192 + bucket * 32 + tick % 32
+  local id = string.format('%.0f', last)
+  redis.call('SET', KEYS[1], epoch .. ' ' .. state .. ' ' .. id .. ' ' .. forgotten)
+  return id
+end

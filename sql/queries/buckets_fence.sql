@@ -1,0 +1,5 @@
+-- Begins a recovery: no step of an earlier epoch commits after this.
+-- $1 epoch bigint, above every epoch met
+update bucket
+set epoch = $1, open = false
+where epoch < $1

@@ -1,0 +1,3 @@
+-- The name that ties a Redis to this database.
+select name
+from installation

@@ -1,0 +1,138 @@
+//! What Postgres knows of the buckets' life in Redis, and the steps of recovery and relay that are one transaction.
+
+use futures_util::{Stream, TryStreamExt};
+use tokio_postgres::{Client, Row};
+
+use super::{Archive, fault, videos};
+use crate::error::{Error, Result};
+use crate::id::{Bucket, UserId};
+use crate::model::VideoRecord;
+
+#[derive(Debug, Clone, Copy)]
+pub struct BucketRow {
+    pub epoch: u64,
+    pub open: bool,
+    /// Redis has everything up to here.
+    pub relayed: u64,
+    /// The highest id of the bucket that a committed step relied on.
+    pub seen: u64,
+}
+
+pub async fn installation(session: &Client) -> Result<String> {
+    let row = session.query_one(include_str!("../../sql/queries/installation.sql"), &[]).await.map_err(fault)?;
+    Ok(row.get(0))
+}
+
+/// One row for each of [`Bucket::all`].
+pub async fn all(session: &Client) -> Result<Vec<BucketRow>> {
+    let rows = session.query(include_str!("../../sql/queries/buckets.sql"), &[]).await.map_err(fault)?;
+    if rows.len() != Bucket::COUNT {
+        return Err(Error::internal(format!("table bucket has {} rows, not {}", rows.len(), Bucket::COUNT)));
+    }
+    let number = |row: &Row, column| row.get::<_, i64>(column) as u64;
+    Ok(rows
+        .iter()
+        .map(|row| BucketRow { epoch: number(row, 1), open: row.get(2), relayed: number(row, 3), seen: number(row, 4) })
+        .collect())
+}
+
+pub async fn is_run_admitted(session: &Client, run_id: &str) -> Result<bool> {
+    let sql = include_str!("../../sql/queries/run_admitted.sql");
+    Ok(session.query_opt(sql, &[&run_id]).await.map_err(fault)?.is_some())
+}
+
+/// Waits until no other recovery is under way, and keeps others out for the life of the session.
+pub async fn lock_recovery(session: &Client) -> Result<()> {
+    session.query(include_str!("../../sql/queries/recovery_lock.sql"), &[]).await.map_err(fault)?;
+    Ok(())
+}
+
+/// Closes all buckets and gives them a new epoch.
+pub async fn fence(session: &Client, epoch: u64) -> Result<()> {
+    let sql = include_str!("../../sql/queries/buckets_fence.sql");
+    let fenced = session.execute(sql, &[&(epoch as i64)]).await.map_err(fault)?;
+    all_buckets(fenced, "fenced")
+}
+
+/// Opens all buckets at their bases and admits the run, unless another recovery has fenced them since.
+pub async fn open(session: &mut Client, epoch: u64, bases: &[u64], run_id: &str) -> Result<()> {
+    let buckets: Vec<i16> = Bucket::all().map(|bucket| bucket.number() as i16).collect();
+    let bases: Vec<i64> = bases.iter().map(|base| *base as i64).collect();
+    let transaction = session.transaction().await.map_err(fault)?;
+    let sql = include_str!("../../sql/queries/buckets_open.sql");
+    let opened = transaction.execute(sql, &[&(epoch as i64), &buckets, &bases]).await.map_err(fault)?;
+    all_buckets(opened, "opened")?;
+    transaction.execute(include_str!("../../sql/queries/run_admit.sql"), &[&run_id]).await.map_err(fault)?;
+    transaction.commit().await.map_err(fault)
+}
+
+fn all_buckets(changed: u64, step: &str) -> Result<()> {
+    if changed == Bucket::COUNT as u64 {
+        return Ok(());
+    }
+    Err(Error::unavailable(format!("another recovery is ahead: {changed} buckets {step}")))
+}
+
+/// The rows of a bucket that changed after `version`, as a stream: a bucket may be larger than memory allows.
+pub async fn users_after(
+    session: &Client,
+    bucket: Bucket,
+    version: u64,
+) -> Result<impl Stream<Item = Result<(UserId, String)>>> {
+    let rows = rows_after(session, include_str!("../../sql/queries/bucket_users.sql"), bucket, version).await?;
+    Ok(rows.map_ok(|row| (UserId::from(row.get::<_, i64>(0)), row.get(1))))
+}
+
+pub async fn videos_after(
+    session: &Client,
+    bucket: Bucket,
+    version: u64,
+) -> Result<impl Stream<Item = Result<VideoRecord>>> {
+    let rows = rows_after(session, include_str!("../../sql/queries/bucket_videos.sql"), bucket, version).await?;
+    Ok(rows.map_ok(|row| videos::record(&row)))
+}
+
+async fn rows_after(
+    session: &Client,
+    sql: &str,
+    bucket: Bucket,
+    version: u64,
+) -> Result<impl Stream<Item = Result<Row>> + use<>> {
+    let parameters: [i64; 2] = [bucket.number().into(), version as i64];
+    let rows = session.query_raw(sql, parameters).await.map_err(fault)?;
+    Ok(rows.map_err(fault))
+}
+
+/// What the relay did for pending rows: ids and the versions at which Redis shows them.
+#[derive(Default)]
+pub struct Shown {
+    pub users: Vec<(u64, u64)>,
+    pub videos: Vec<(u64, u64)>,
+    /// For each bucket that was relied on: its epoch, and the highest id minted.
+    pub seen: Vec<(Bucket, u64, u64)>,
+}
+
+/// Notes all of it, or nothing when a bucket has changed its epoch since.
+pub async fn shown(archive: &Archive, shown: &Shown) -> Result<()> {
+    let mut session = archive.session().await?;
+    let transaction = session.transaction().await.map_err(fault)?;
+    let columns = |pairs: &[(u64, u64)]| -> (Vec<i64>, Vec<i64>) {
+        pairs.iter().map(|(id, version)| (*id as i64, *version as i64)).unzip()
+    };
+    let (ids, versions) = columns(&shown.users);
+    let sql = include_str!("../../sql/queries/users_shown.sql");
+    transaction.execute(sql, &[&ids, &versions]).await.map_err(fault)?;
+    let (ids, versions) = columns(&shown.videos);
+    let sql = include_str!("../../sql/queries/videos_shown.sql");
+    transaction.execute(sql, &[&ids, &versions]).await.map_err(fault)?;
+
+    let buckets: Vec<i16> = shown.seen.iter().map(|(bucket, _, _)| bucket.number() as i16).collect();
+    let epochs: Vec<i64> = shown.seen.iter().map(|(_, epoch, _)| *epoch as i64).collect();
+    let ids: Vec<i64> = shown.seen.iter().map(|(_, _, id)| *id as i64).collect();
+    let sql = include_str!("../../sql/queries/buckets_seen.sql");
+    let noted = transaction.execute(sql, &[&buckets, &epochs, &ids]).await.map_err(fault)?;
+    if noted != buckets.len() as u64 {
+        return Err(Error::unavailable("a recovery began meanwhile"));
+    }
+    transaction.commit().await.map_err(fault)
+}

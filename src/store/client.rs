@@ -1,0 +1,198 @@
+//! One connection to Redis, on the library `fred`, which is named in this file only.
+//!
+//! A [`Client`] never reconnects and never sends anything twice: it ends, once, and every call on it then fails at
+//! once. Who has one therefore knows which run of Redis he speaks to. (`fred` reconnects and sends again unless it
+//! has no reconnect policy and one attempt; and a client of its that is dead still calls itself connected, so only
+//! the end of its task is believed.)
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use fred::clients::Client as FredClient;
+use fred::error::{Error as FredError, ErrorKind};
+use fred::interfaces::ClientLike;
+use fred::types::config::{Config, ReconnectError, UnresponsiveConfig};
+use fred::types::{Builder, ClusterHash, CustomCommand, Value};
+use tokio::sync::watch;
+use tokio::task::AbortHandle;
+
+use super::reply::Reply;
+use crate::error::{Error, Result};
+
+/// Commands that may wait for an answer at once on one connection; a further one fails.
+const COMMANDS_IN_FLIGHT_MAX: usize = 50_000;
+
+#[derive(Debug, Clone)]
+pub struct Command {
+    name: &'static str,
+    arguments: Vec<Bytes>,
+}
+
+impl Command {
+    pub fn new(name: &'static str) -> Command {
+        Command { name, arguments: Vec::new() }
+    }
+
+    pub fn arg(mut self, argument: impl Into<Bytes>) -> Command {
+        self.arguments.push(argument.into());
+        self
+    }
+
+    pub fn args(mut self, arguments: impl IntoIterator<Item = Bytes>) -> Command {
+        self.arguments.extend(arguments);
+        self
+    }
+
+    fn split(self) -> (CustomCommand, Vec<Value>) {
+        // One node behind the client: the slot is not looked at.
+        let command = CustomCommand::new_static(self.name, ClusterHash::FirstKey, false);
+        (command, self.arguments.into_iter().map(Value::Bytes).collect())
+    }
+}
+
+/// Why a call failed.
+#[derive(Debug)]
+pub enum Fault {
+    /// Redis does not know the script (nothing ran).
+    NoScript,
+    /// Redis answered with an error (nothing, or with a wrong-typed key not all, ran).
+    Refused(String),
+    /// No answer: whether the command ran is not known. The connection has ended.
+    Lost(String),
+}
+
+impl From<Fault> for Error {
+    fn from(fault: Fault) -> Error {
+        match fault {
+            Fault::NoScript => Error::unavailable("Redis lost its scripts twice in one call"),
+            Fault::Lost(detail) => Error::unavailable(format!("Redis: {detail}")),
+            // What passes by itself or by an operator's hand, against what is a bug of ours.
+            Fault::Refused(detail)
+                if [
+                    "OOM",
+                    "MISCONF",
+                    "READONLY",
+                    "LOADING",
+                    "BUSY",
+                    "NOREPLICAS",
+                    "CLUSTERDOWN",
+                    "NOPERM",
+                    "NOAUTH",
+                ]
+                .iter()
+                .any(|prefix| detail.starts_with(prefix)) =>
+            {
+                Error::unavailable(format!("Redis: {detail}"))
+            }
+            Fault::Refused(detail) => Error::internal(format!("Redis: {detail}")),
+        }
+    }
+}
+
+pub struct Client {
+    fred: FredClient,
+    task: AbortHandle,
+    ended: watch::Receiver<bool>,
+}
+
+impl Client {
+    /// Connects on the present runtime; `timeout` bounds connecting and every later answer.
+    pub async fn connect(url: &str, timeout: Duration) -> Result<Client> {
+        let config = Config::from_url(url).map_err(|error| Error::unavailable(format!("Redis address: {error}")))?;
+        let fred = Builder::from_config(config)
+            .with_performance_config(|performance| performance.default_command_timeout = timeout)
+            .with_connection_config(|connection| {
+                connection.connection_timeout = timeout;
+                connection.internal_command_timeout = timeout;
+                connection.max_command_attempts = 1;
+                connection.max_command_buffer_len = COMMANDS_IN_FLIGHT_MAX;
+                connection.auto_client_setname = false;
+                connection.reconnect_errors =
+                    vec![ReconnectError::Loading, ReconnectError::ReadOnly, ReconnectError::ClusterDown];
+                connection.unresponsive = UnresponsiveConfig { max_timeout: Some(timeout * 2), interval: timeout / 2 };
+            })
+            .build()
+            .map_err(|error| Error::unavailable(format!("Redis: {error}")))?;
+        let running = fred.connect();
+        let task = running.abort_handle();
+        let (ended_sender, ended) = watch::channel(false);
+        tokio::spawn(async move {
+            // However it ended: the client is of no use any more.
+            let _ = running.await;
+            let _ = ended_sender.send(true);
+        });
+        let client = Client { fred, task, ended };
+        match tokio::time::timeout(timeout, client.fred.wait_for_connect()).await {
+            Ok(Ok(())) => Ok(client),
+            Ok(Err(error)) => Err(Error::unavailable(format!("Redis: {error}"))),
+            Err(_) => Err(Error::unavailable("Redis: no connection in time")),
+        }
+    }
+
+    pub async fn call(&self, command: Command) -> Result<Reply, Fault> {
+        let (command, arguments) = command.split();
+        self.answer(self.fred.custom::<Value, _>(command, arguments).await)
+    }
+
+    /// Sends all commands at once and waits for all answers, in order.
+    pub async fn pipeline(&self, commands: Vec<Command>) -> Vec<Result<Reply, Fault>> {
+        let pipeline = self.fred.pipeline();
+        for command in commands {
+            let (command, arguments) = command.split();
+            if let Err(error) = pipeline.custom::<(), _>(command, arguments).await {
+                return vec![self.answer(Err(error))];
+            }
+        }
+        pipeline.try_all::<Value>().await.into_iter().map(|answer| self.answer(answer)).collect()
+    }
+
+    /// Ends the connection: whatever waits on it fails at once.
+    pub fn end(&self) {
+        self.task.abort();
+    }
+
+    pub async fn ended(&self) {
+        let mut ended = self.ended.clone();
+        // An error means that the sender is gone, and with it the connection.
+        let _ = ended.wait_for(|ended| *ended).await;
+    }
+
+    fn answer(&self, answer: Result<Value, FredError>) -> Result<Reply, Fault> {
+        answer.map(reply).map_err(|error| {
+            let detail = error.details();
+            match error.kind() {
+                ErrorKind::IO
+                | ErrorKind::Timeout
+                | ErrorKind::Canceled
+                | ErrorKind::Protocol
+                | ErrorKind::Parse
+                | ErrorKind::Backpressure
+                | ErrorKind::Routing => {
+                    // On doubt the connection ends; a supervisor brings a new one, admitted anew.
+                    self.end();
+                    Fault::Lost(error.to_string())
+                }
+                _ if detail.starts_with("NOSCRIPT") => Fault::NoScript,
+                _ => Fault::Refused(detail.to_owned()),
+            }
+        })
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+fn reply(value: Value) -> Reply {
+    match value {
+        Value::Integer(number) => Reply::Integer(number),
+        Value::Boolean(truth) => Reply::Integer(truth.into()),
+        Value::String(text) => Reply::Bytes(text.into_inner()),
+        Value::Bytes(bytes) => Reply::Bytes(bytes),
+        Value::Double(number) => Reply::Bytes(Bytes::from(number.to_string())),
+        Value::Array(values) => Reply::Array(values.into_iter().map(reply).collect()),
+        Value::Null | Value::Queued | Value::Map(_) => Reply::Nil,
+    }
+}

@@ -1,0 +1,39 @@
+//! The global feed in Redis: the order of the newest videos.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::client::Command;
+use super::keys;
+use super::run::{Home, Read, Run};
+use super::script;
+use super::timeline::newest_below;
+use crate::error::Result;
+use crate::id::{Bucket, VideoId};
+
+pub struct FeedPage {
+    /// Newest first.
+    pub ids: Vec<VideoId>,
+    /// The feed has videos older than all that Redis keeps: where `ids` ends short, Postgres goes on.
+    pub trimmed: bool,
+}
+
+/// At most `limit` ids below `before`.
+pub async fn page(run: &Arc<Run>, before: Option<u64>, limit: usize) -> Result<FeedPage> {
+    let mut read = Read::new(run);
+    read.push(Bucket::FEED, newest_below(keys::feed(), before, limit));
+    read.push(Bucket::FEED, Command::new("GET").arg(keys::feed_floor()));
+    let replies = read.send().await?;
+    Ok(FeedPage {
+        ids: replies[0].numbers()?.into_iter().map(VideoId).collect(),
+        trimmed: replies[1].number()?.unwrap_or(0) > 0,
+    })
+}
+
+/// Puts a video into the feed; repeating it is harmless. `window`: how many videos Redis keeps. Gives the last id of
+/// the feed's bucket.
+pub async fn insert(run: &Arc<Run>, id: VideoId, window: u64) -> Result<u64> {
+    let arguments = [Bytes::from(id.to_string()), Bytes::from(window.to_string())];
+    Home::new(run, Bucket::FEED).call_minting(&script::FEED_INSERT, [keys::feed(), keys::feed_floor()], arguments).await
+}

@@ -1,0 +1,17 @@
+//! Redis: all that a request reads or changes. [`keys`] is the whole data model, [`run`] the only way in.
+
+mod client;
+pub mod feed;
+pub mod keys;
+pub mod recovery;
+mod reply;
+mod run;
+mod script;
+mod timeline;
+pub mod user;
+pub mod video;
+
+pub use client::{Client, Command, Fault};
+pub use reply::Reply;
+pub use run::{Admission, Head, Home, Run, Slot};
+pub use script::load_all as load_scripts;

@@ -1,0 +1,152 @@
+//! What admission and recovery (`sync/admission.rs`, `sync/recovery.rs`) read and write in Redis: everything here
+//! speaks to a connection that is not admitted yet.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::client::{Client, Command};
+use super::keys;
+use super::run::{Head, Home, Run};
+use super::script;
+use crate::error::{Error, Result};
+use crate::id::{Bucket, UserId, VideoId};
+use crate::model::VideoRecord;
+
+/// What a Redis looks like before anything is believed of it.
+pub struct Inspection {
+    pub run_id: String,
+    /// The installation it says it belongs to.
+    pub installation: Option<String>,
+    pub keys: u64,
+    /// One for each of [`Bucket::all`]; `None` where absent or unreadable.
+    pub heads: Vec<Option<Head>>,
+}
+
+pub async fn inspect(client: &Client) -> Result<Inspection> {
+    let mut commands =
+        vec![Command::new("INFO").arg("server"), Command::new("GET").arg(keys::installation()), Command::new("DBSIZE")];
+    commands.extend(Bucket::all().map(|bucket| Command::new("GET").arg(keys::head(bucket))));
+    let mut replies = Vec::with_capacity(commands.len());
+    for answer in client.pipeline(commands).await {
+        replies.push(answer?);
+    }
+    let [info, installation, keys, heads @ ..] = &replies[..] else {
+        return Err(Error::internal("Redis answered too little"));
+    };
+    let info = info.text()?.unwrap_or_default();
+    let run_id = info.lines().find_map(|line| line.strip_prefix("run_id:")).unwrap_or_default().trim().to_owned();
+    let mut parsed = Vec::with_capacity(heads.len());
+    for head in heads {
+        parsed.push(head.text()?.and_then(Head::parse));
+    }
+    Ok(Inspection {
+        run_id,
+        installation: installation.text()?.map(str::to_owned),
+        keys: keys.required_number()?,
+        heads: parsed,
+    })
+}
+
+/// Marks an empty Redis as ours.
+pub async fn mark_installation(client: &Client, name: &str) -> Result<()> {
+    client.call(Command::new("SET").arg(keys::installation()).arg(name.to_owned())).await?;
+    Ok(())
+}
+
+/// Closes a bucket; gives its former head.
+pub async fn close(client: &Client, bucket: Bucket, epoch: u64) -> Result<Option<Head>> {
+    let command = script::BUCKET_CLOSE
+        .command(&[keys::head(bucket)], &[epoch.to_string().into(), bucket.id_at(0).to_string().into()]);
+    let reply = client.call(command).await?;
+    match reply.array()? {
+        [word, former] if word.text()? == Some("OK") => Ok(former.text()?.and_then(Head::parse)),
+        _ => Err(Error::unavailable("another recovery is ahead in Redis")),
+    }
+}
+
+/// Removes all that a reload writes anew: every key of riffle's but the heads and the name of the installation. A
+/// key that is not riffle's stops it before anything is removed.
+pub async fn clear(run: &Arc<Run>) -> Result<u64> {
+    scan(&run.client, |bucket, key| match bucket {
+        Some(_) => Ok(()),
+        None => Err(Error::unavailable(format!("Redis holds a key that is not riffle's: {key:?}"))),
+    })
+    .await?;
+    let mut doomed: BTreeMap<Bucket, Vec<String>> = BTreeMap::new();
+    scan(&run.client, |bucket, key| {
+        if let Some(bucket) = bucket
+            && !key.starts_with("head:")
+            && !key.starts_with("riffle:")
+        {
+            doomed.entry(bucket).or_default().push(key.to_owned());
+        }
+        Ok(())
+    })
+    .await?;
+    let mut removed = 0;
+    for (bucket, keys) in doomed {
+        for keys in keys.chunks(500) {
+            removed += keys.len() as u64;
+            Home::new(run, bucket).call(&script::BUCKET_CLEAR, keys.iter().cloned(), []).await?;
+        }
+    }
+    Ok(removed)
+}
+
+async fn scan(client: &Client, mut each: impl FnMut(Option<Bucket>, &str) -> Result<()>) -> Result<()> {
+    let mut cursor = Bytes::from_static(b"0");
+    loop {
+        let command = Command::new("SCAN").arg(cursor).arg("COUNT").arg("1000");
+        let reply = client.call(command).await?;
+        let [next, found] = reply.array()? else {
+            return Err(Error::internal("SCAN answered something else"));
+        };
+        for key in found.array()? {
+            let key = key.bytes().cloned().unwrap_or_default();
+            let key = String::from_utf8_lossy(&key);
+            each(keys::bucket_of(&key), &key)?;
+        }
+        cursor = next.bytes().cloned().unwrap_or_default();
+        if cursor == "0" || cursor.is_empty() {
+            return Ok(());
+        }
+    }
+}
+
+impl Home {
+    pub async fn load_users(&self, users: &[(UserId, String)]) -> Result<()> {
+        let keys = users.iter().map(|(id, _)| keys::user(*id));
+        let names = users.iter().map(|(_, name)| Bytes::from(name.clone()));
+        self.call(&script::USERS_LOAD, keys, names).await.map(drop)
+    }
+
+    /// `cover` of each video is written as it is.
+    pub async fn load_videos(&self, videos: &[VideoRecord]) -> Result<()> {
+        let keys = videos
+            .iter()
+            .flat_map(|video| [keys::user(video.author), keys::video(video.id), keys::works(video.author)]);
+        let values = videos.iter().flat_map(|video| {
+            [
+                Bytes::from(video.id.to_string()),
+                Bytes::from(video.author.to_string()),
+                Bytes::from(video.title.clone()),
+                Bytes::from(video.object.clone()),
+                Bytes::from_static(if video.cover { b"1" } else { b"0" }),
+            ]
+        });
+        self.call(&script::VIDEOS_LOAD, keys, values).await.map(drop)
+    }
+
+    /// `floor`: the highest id that the feed leaves out, 0 for none.
+    pub async fn load_feed(&self, floor: u64, ids: &[VideoId]) -> Result<()> {
+        let numbers = std::iter::once(floor).chain(ids.iter().map(|id| id.0));
+        let arguments = numbers.map(|number| Bytes::from(number.to_string()));
+        self.call(&script::FEED_LOAD, [keys::feed(), keys::feed_floor()], arguments).await.map(drop)
+    }
+
+    pub async fn open(&self, base: u64) -> Result<()> {
+        self.call(&script::BUCKET_OPEN, [], [Bytes::from(base.to_string())]).await.map(drop)
+    }
+}
