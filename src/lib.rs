@@ -1,5 +1,65 @@
 //! riffle: a Redis-first, high-throughput short-video feed service.
+//!
+//! # The map
+//!
+//! ```text
+//! main, cli, server      commands and flags; the threads of the process
+//!   api                  the endpoints, one file per word
+//!   sync                 the only place where Redis and Postgres meet
+//!   seed, dev            demo data; private Redis and Postgres processes
+//!     http               listening, parameters, answers; knows no store
+//!     store              Redis: keys.rs is the whole data model, run.rs the only way in, lua/ what changes it
+//!     archive            Postgres: one function for each file of sql/queries
+//!     media              files, what is a video, covers
+//!     auth               tokens, passwords, names
+//!       config, error, id, model
+//! ```
+//!
+//! Imports go down only, and features (`user`, `video`, `feed`…) never import each other; `tests/tidy.rs` checks it.
+//! One word runs through the tree: `api/publish.rs` → `sync/publish.rs` → `store/video.rs` → `lua/video_show.lua` →
+//! `sql/queries/video_insert.sql` → `tests/it/publish.rs`.
+//!
+//! # Reading order
+//!
+//! [`id`] (a number that says when, where and in what order), `store/keys.rs`, `lua/lib/head.lua`, `store/run.rs`, then
+//! one endpoint to the bottom.
+//!
+//! # One walk for a write: publishing
+//!
+//! 1. `api/publish.rs` streams the part `data` into a draft file, then looks at token and title.
+//! 2. `media/probe.rs` has a child process look into the file.
+//! 3. `sync/publish.rs`: mint an id in the author's bucket (`lua/id_mint.lua`), fsync the file under a random name,
+//!    write the row to Postgres, make the video visible (`lua/video_show.lua`: hash, list, count, outbox entry at once),
+//!    put it into the feed (`lua/feed_insert.lua`). Then the answer.
+//! 4. Behind: `sync/pending.rs` notes the row as shown, and completes what a crash between two steps left;
+//!    `sync/cover.rs` makes the cover; `sync/sweep.rs` removes files without a row.
+//!
+//! # One walk for a read: the feed
+//!
+//! 1. `api/feed.rs` takes the thread's admitted connection from its [`store::Slot`]; without one the answer is 503.
+//! 2. `store/feed.rs` asks for 31 ids below `latest_time`; where Redis keeps no older ones, Postgres goes on.
+//! 3. `api/view.rs` reads the videos, then their authors: three round trips, whatever the page. Each reads the heads of
+//!    the buckets it touched last, and believes nothing if one is not what it should be: never a wrong zero.
+//!
+//! # Absent on purpose
+//!
+//! Consumer groups (the outbox position lives where the rows live), a cache with a time to live (nothing in Redis
+//! expires), an ORM, a trait per thing "for mocking" (tests drive the real stores), reconnecting clients (a connection
+//! that was lost is compared anew), distributed transactions, `KEYS`.
 
+pub mod api;
+pub mod archive;
+pub mod auth;
+pub mod cli;
 pub mod config;
+pub mod dev;
 pub mod error;
+pub mod http;
 pub mod id;
+pub mod media;
+pub mod model;
+mod progress;
+pub mod seed;
+pub mod server;
+pub mod store;
+pub mod sync;

@@ -1,0 +1,16 @@
+//! Whether this server can serve.
+
+use std::sync::atomic::Ordering;
+
+use super::Service;
+use crate::error::{Code, Error, Result};
+use crate::http::answer;
+
+/// Redis is admitted and the server is not stopping; else 503 with the reason in a word or two.
+pub(super) async fn ready(service: &Service) -> Result<answer::Empty> {
+    let reason = if service.draining.load(Ordering::Relaxed) { Some("stopping") } else { service.slot.missing() };
+    match reason {
+        None => Ok(answer::Empty {}),
+        Some(reason) => Err(Error { message: reason.into(), ..Error::from(Code::Unavailable) }),
+    }
+}

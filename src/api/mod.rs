@@ -1,0 +1,162 @@
+//! The endpoints: one file per word, each handler in one rhythm: take typed parameters, ask the store, answer.
+
+mod feed;
+mod health;
+mod media;
+mod publish;
+mod user;
+mod view;
+
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Instant;
+
+use hyper::Method;
+use serde::Serialize;
+use tokio::sync::{Notify, Semaphore};
+use tracing::{debug, error, warn};
+
+use crate::archive::Archive;
+use crate::auth::password::Passwords;
+use crate::auth::token::Tokens;
+use crate::config::Config;
+use crate::error::{Code, Result};
+use crate::http::{Cors, Params, Request, Response, answer};
+use crate::media::{Media, Prober};
+use crate::store::Slot;
+
+/// What the handlers of one thread work with.
+pub struct Service {
+    pub config: Arc<Config>,
+    /// This thread's connection to Redis.
+    pub slot: Arc<Slot>,
+    pub archive: Archive,
+    pub media: Media,
+    pub prober: Arc<Prober>,
+    pub tokens: Tokens,
+    pub passwords: Passwords,
+    /// Permits for uploads under way.
+    pub uploads: Arc<Semaphore>,
+    /// Told when a video was published.
+    pub published: Arc<Notify>,
+    /// Public base of media addresses, without a slash at its end.
+    pub media_base: String,
+    pub cors: Cors,
+    pub draining: Arc<AtomicBool>,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Endpoint {
+    Register,
+    Login,
+    User,
+    Publish,
+    PublishList,
+    Feed,
+    Live,
+    Ready,
+    Media,
+}
+
+/// Paths without their final slash: each answers with and without it.
+const ROUTES: &[(&str, Method, Endpoint)] = &[
+    ("/douyin/feed", Method::GET, Endpoint::Feed),
+    ("/douyin/user/register", Method::POST, Endpoint::Register),
+    ("/douyin/user/login", Method::POST, Endpoint::Login),
+    ("/douyin/user", Method::GET, Endpoint::User),
+    ("/douyin/publish/action", Method::POST, Endpoint::Publish),
+    ("/douyin/publish/list", Method::GET, Endpoint::PublishList),
+    ("/livez", Method::GET, Endpoint::Live),
+    ("/readyz", Method::GET, Endpoint::Ready),
+];
+
+const MEDIA_PREFIX: &str = "/media/";
+
+pub async fn handle(service: Arc<Service>, mut request: Request) -> Response {
+    let begun = Instant::now();
+    let method = request.head.method.clone();
+    let path = request.head.uri.path().to_owned();
+    let response = respond(&service, &mut request, &method, &path).await;
+    // The path only: queries carry tokens and passwords.
+    debug!(%method, path, status = response.status().as_u16(), ms = begun.elapsed().as_millis() as u64);
+    response
+}
+
+async fn respond(service: &Service, request: &mut Request, method: &Method, path: &str) -> Response {
+    let origin = service.cors.origin(&request.head.headers);
+    if *method == Method::OPTIONS
+        && let Some(origin) = origin
+    {
+        return service.cors.preflight(origin);
+    }
+    let mut response = match find(path) {
+        None => answer::not_found(),
+        Some((allowed, endpoint)) if *method == allowed || (allowed == Method::GET && *method == Method::HEAD) => {
+            dispatch(service, request, endpoint).await
+        }
+        Some((Method::POST, _)) => answer::method_not_allowed("POST"),
+        Some(_) => answer::method_not_allowed("GET, HEAD"),
+    };
+    service.cors.finish(origin, &mut response);
+    response
+}
+
+fn find(path: &str) -> Option<(Method, Endpoint)> {
+    if path.starts_with(MEDIA_PREFIX) {
+        return Some((Method::GET, Endpoint::Media));
+    }
+    let path = path.strip_suffix('/').unwrap_or(path);
+    let (_, method, endpoint) = ROUTES.iter().find(|(route, _, _)| *route == path)?;
+    Some((method.clone(), *endpoint))
+}
+
+async fn dispatch(service: &Service, request: &mut Request, endpoint: Endpoint) -> Response {
+    match endpoint {
+        Endpoint::Register => answered(user::register(service, request)).await,
+        Endpoint::Login => answered(user::login(service, request)).await,
+        Endpoint::User => answered(user::user(service, request)).await,
+        Endpoint::Publish => answered(publish::action(service, request)).await,
+        Endpoint::PublishList => answered(publish::list(service, request)).await,
+        Endpoint::Feed => answered(feed::feed(service, request)).await,
+        Endpoint::Live => answer::success(&answer::Empty {}),
+        Endpoint::Ready => answered(health::ready(service)).await,
+        Endpoint::Media => media::file(service, request).await,
+    }
+}
+
+/// Answers what a handler gave; a failed one keeps its endpoint's fields at their zero value. Faults are logged here
+/// and nowhere else.
+async fn answered<T: Serialize + Default>(handler: impl Future<Output = Result<T>>) -> Response {
+    match handler.await {
+        Ok(value) => answer::success(&value),
+        Err(fault) => {
+            match fault.code {
+                Code::Internal => error!("{fault}"),
+                Code::Unavailable => warn!("{fault}"),
+                _ => debug!("{fault}"),
+            }
+            answer::failure::<T>(&fault)
+        }
+    }
+}
+
+impl Service {
+    /// The parameters of any request but an upload.
+    async fn params(&self, request: &mut Request) -> Result<Params> {
+        Params::read(request, self.config.body_bytes_max).await
+    }
+
+    /// The page of a list that is asked for: `limit` entries below `cursor`; without these, from the newest on.
+    fn page(&self, params: &Params) -> Result<Page> {
+        let list_max = self.config.list_max;
+        let limit = params.integer("limit")?.map_or(list_max, |limit| limit.clamp(1, list_max as i64) as usize);
+        let before = params.integer("cursor")?.and_then(|cursor| u64::try_from(cursor).ok()).filter(|id| *id > 0);
+        Ok(Page { before, limit })
+    }
+}
+
+struct Page {
+    before: Option<u64>,
+    limit: usize,
+}

@@ -1,0 +1,255 @@
+//! The commands and their flags.
+
+use std::io::{IsTerminal, Write};
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::{Arg, ArgMatches, Command};
+use tokio::sync::watch;
+use tracing::warn;
+
+use crate::archive::{Archive, migrate};
+use crate::config::{Config, SETTINGS};
+use crate::dev::{Durability, Stack, StoreOptions};
+use crate::error::{Error, Result};
+use crate::seed::{self, Sizes};
+use crate::server;
+use crate::sync::World;
+
+/// Exit codes: 0 done, 1 failed, 2 usage.
+pub fn main() -> ExitCode {
+    let matches = command().get_matches();
+    let Some((name, matches)) = matches.subcommand() else { return ExitCode::from(2) };
+    if name == "probe" {
+        let path = matches.get_one::<String>("file").cloned().unwrap_or_default();
+        return crate::media::probe_main(Path::new(&path));
+    }
+    let config = match Config::load(|setting| matches.get_one::<String>(setting).cloned(), environment()) {
+        Ok(config) => Arc::new(config),
+        Err(problems) => {
+            eprintln!("riffle: these settings cannot be used\n{problems}");
+            return ExitCode::from(2);
+        }
+    };
+    log_to_stderr(&config);
+    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return failed(&error.to_string()),
+    };
+    let done = runtime.block_on(async {
+        match name {
+            "dev" => dev(config).await,
+            "serve" => serve(config).await,
+            "migrate" => match &config.postgres_url {
+                Some(postgres_url) => migrate_database(postgres_url).await,
+                None => with_stores(&config, async |stores| migrate_database(&stores.postgres_url).await).await,
+            },
+            "seed" => {
+                let sizes = sizes(matches);
+                with_stores(&config, async |stores| seed_world(&config, stores, &sizes).await).await
+            }
+            _ => Err(Error::internal(format!("no command {name}"))),
+        }
+    });
+    // Whatever still runs in the background may be cut at any point.
+    runtime.shutdown_background();
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => failed(error.detail.as_deref().unwrap_or(&error.message)),
+    }
+}
+
+fn failed(why: &str) -> ExitCode {
+    eprintln!("riffle: {why}");
+    ExitCode::FAILURE
+}
+
+fn command() -> Command {
+    let with_settings = |command: Command| command.args(SETTINGS.iter().map(setting_flag));
+    Command::new("riffle")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about("A Redis-first, high-throughput short-video feed service")
+        .after_help("Every setting is a flag and an environment variable: `riffle serve --help` lists them.")
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .subcommand(with_settings(Command::new("dev").about("Start private Redis and Postgres, then serve").long_about(
+            "Starts a private Redis and a private Postgres in the data folder (unix sockets only), applies migrations, \
+             and serves. All data stays there between starts. The first Ctrl-C finishes what is under way and stops \
+             everything in order; a second one stops at once, and nothing that was acknowledged is lost.",
+        )))
+        .subcommand(with_settings(Command::new("serve").about("Serve, on the Redis and Postgres of the settings").long_about(
+            "Serves on RIFFLE_REDIS_URL and RIFFLE_POSTGRES_URL; without them on the private stores of the data folder.",
+        )))
+        .subcommand(with_settings(Command::new("migrate").about("Bring the tables of Postgres up to date").long_about(
+            "Applies the migrations that are missing. Safe to run again, and from several machines at once.",
+        )))
+        .subcommand(with_settings(
+            Command::new("seed")
+                .about("Make a small world of users and videos worth looking at")
+                .long_about(
+                    "Registers users and publishes generated clips, through the same code as the API. The same --seed \
+                     makes the same world; a world that is already there is left as it is. Needs ffmpeg.",
+                )
+                .arg(count("users", "50", "How many users"))
+                .arg(count("videos", "200", "How many videos"))
+                .arg(count("seed", "1", "Which world")),
+        ))
+        .subcommand(
+            Command::new("probe").hide(true).about("Look into one file; used by the server itself").arg(Arg::new("file")),
+        )
+}
+
+fn setting_flag(setting: &'static crate::config::Setting) -> Arg {
+    let flag: &'static str = Box::leak(setting.name.replace('_', "-").into_boxed_str());
+    let default = if setting.default.is_empty() { "none" } else { setting.default };
+    Arg::new(setting.name).long(flag).value_name("VALUE").help_heading("Settings").hide_short_help(true).help(format!(
+        "{} [default: {default}] [env: {}]",
+        setting.help,
+        setting.variable()
+    ))
+}
+
+fn count(name: &'static str, default: &'static str, help: &'static str) -> Arg {
+    Arg::new(name).long(name).default_value(default).value_parser(clap::value_parser!(u64)).help(help)
+}
+
+fn sizes(matches: &ArgMatches) -> Sizes {
+    let count = |name: &str| matches.get_one::<u64>(name).copied().unwrap_or_default();
+    Sizes { seed: count("seed"), users: count("users") as usize, videos: count("videos") as usize }
+}
+
+/// Variables that are not text cannot be settings of ours.
+fn environment() -> impl Iterator<Item = (String, String)> {
+    std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+}
+
+fn log_to_stderr(config: &Config) {
+    let filter = tracing_subscriber::EnvFilter::try_new(&config.log).unwrap_or_else(|error| {
+        eprintln!("riffle: RIFFLE_LOG: {error}; logging at info");
+        tracing_subscriber::EnvFilter::new("info")
+    });
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .init();
+}
+
+/// Where the stores of a command are.
+struct Stores {
+    redis_url: String,
+    postgres_url: String,
+}
+
+/// Runs `work` on the stores of the settings, or on the private ones of the data folder: those of a running `dev`,
+/// else started for this work alone.
+async fn with_stores(config: &Config, work: impl AsyncFnOnce(Stores) -> Result<()>) -> Result<()> {
+    match (&config.redis_url, &config.postgres_url) {
+        (Some(redis_url), Some(postgres_url)) => {
+            work(Stores { redis_url: redis_url.clone(), postgres_url: postgres_url.clone() }).await
+        }
+        (None, None) => {
+            let stack =
+                Stack::attach_or_start(&config.data_dir, store_options(config)).await.map_err(Error::unavailable)?;
+            let stores = Stores { redis_url: stack.redis_url(), postgres_url: stack.postgres_url() };
+            let done = work(stores).await;
+            stack.stop().await.map_err(Error::unavailable)?;
+            done
+        }
+        _ => Err(Error::unavailable("set both RIFFLE_REDIS_URL and RIFFLE_POSTGRES_URL, or neither")),
+    }
+}
+
+fn store_options(config: &Config) -> StoreOptions {
+    // Beside the pool: sessions of recovery and relay, of other commands, and a person's psql.
+    StoreOptions { durability: Durability::Kept, postgres_connections_max: config.postgres_connections_max * 2 + 20 }
+}
+
+async fn migrate_database(postgres_url: &str) -> Result<()> {
+    let archive = Archive::new(postgres_url, 2, std::time::Duration::from_secs(10))?;
+    match migrate::migrate(&archive).await? {
+        0 => println!("Postgres is up to date"),
+        count => println!("{count} migrations applied"),
+    }
+    Ok(())
+}
+
+async fn serve(config: Arc<Config>) -> Result<()> {
+    let stop = stop_on_signal()?;
+    with_stores(&config, async |stores| {
+        let world = World::open(&config, &stores.redis_url, &stores.postgres_url)?;
+        server::serve(world, &token_secret(&config)?, stop).await
+    })
+    .await
+}
+
+async fn dev(config: Arc<Config>) -> Result<()> {
+    if config.redis_url.is_some() || config.postgres_url.is_some() {
+        return Err(Error::unavailable(
+            "dev has its own Redis and Postgres: unset RIFFLE_REDIS_URL and RIFFLE_POSTGRES_URL, or use `riffle serve`",
+        ));
+    }
+    let stop = stop_on_signal()?;
+    let stack = Stack::start(&config.data_dir, store_options(&config)).await.map_err(Error::unavailable)?;
+    let served = async {
+        let world = World::open(&config, &stack.redis_url(), &stack.postgres_url())?;
+        migrate::migrate(&world.archive).await?;
+        server::serve(world, &token_secret(&config)?, stop).await
+    }
+    .await;
+    stack.stop().await.map_err(Error::unavailable)?;
+    served
+}
+
+async fn seed_world(config: &Arc<Config>, stores: Stores, sizes: &Sizes) -> Result<()> {
+    let world = World::open(config, &stores.redis_url, &stores.postgres_url)?;
+    migrate::migrate(&world.archive).await?;
+    seed::fill(world, sizes).await
+}
+
+/// The first SIGINT or SIGTERM is told to the receiver, the second ends the process.
+fn stop_on_signal() -> Result<watch::Receiver<bool>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(Error::internal)?;
+    let mut terminate = signal(SignalKind::terminate()).map_err(Error::internal)?;
+    let (sender, receiver) = watch::channel(false);
+    tokio::spawn(async move {
+        loop {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+            if sender.send_replace(true) {
+                warn!("stopped at once by a second signal");
+                std::process::exit(1);
+            }
+        }
+    });
+    Ok(receiver)
+}
+
+/// The key that signs tokens: of the settings, else made once and kept in the data folder, readable by its owner.
+fn token_secret(config: &Config) -> Result<Vec<u8>> {
+    use std::os::unix::fs::OpenOptionsExt;
+    if let Some(secret) = &config.token_secret {
+        return Ok(secret.clone().into_bytes());
+    }
+    let path = config.data_dir.join("token_secret");
+    let cannot = |error: std::io::Error| Error::unavailable(format!("{}: {error}", path.display()));
+    match std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path) {
+        Ok(mut file) => {
+            let secret: [u8; 32] = rand::random();
+            file.write_all(&secret).and_then(|()| file.sync_all()).map_err(cannot)?;
+            Ok(secret.to_vec())
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+            let secret = std::fs::read(&path).map_err(cannot)?;
+            match secret.len() {
+                32.. => Ok(secret),
+                _ => Err(Error::unavailable(format!("{} is damaged: remove it to get a new one", path.display()))),
+            }
+        }
+        Err(error) => Err(cannot(error)),
+    }
+}

@@ -1,0 +1,149 @@
+//! The shape of the process: one thread per core, each with its own runtime, listener and connection to Redis, and one
+//! more runtime for whatever no request waits for (relay, covers, sweeping).
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use tokio::sync::{Notify, Semaphore, watch};
+use tracing::{error, info};
+
+use crate::api::{self, Service};
+use crate::auth::password::Passwords;
+use crate::auth::token::Tokens;
+use crate::error::{Error, Result};
+use crate::http::{self, Cors, Limits};
+use crate::media::Prober;
+use crate::store::Slot;
+use crate::sync::admission::{Gate, supervise};
+use crate::sync::{World, pending, sweep};
+
+/// How long the line that says where it listens waits for Redis to be admitted.
+const READY_WAIT: Duration = Duration::from_secs(3);
+
+/// Serves until `stop` says so; then lets requests under way finish. Runs on the background runtime.
+pub async fn serve(world: World, token_secret: &[u8], mut stop: watch::Receiver<bool>) -> Result<()> {
+    let config = &world.config;
+    let listeners = listen(config.listen, config.threads())
+        .map_err(|error| Error::unavailable(format!("cannot listen on {}: {error}", config.listen)))?;
+    let address = listeners[0].local_addr().map_err(Error::internal)?;
+    let media_base = config.media_url.clone().unwrap_or_else(|| format!("http://{address}/media"));
+    let tokens = Tokens::new(token_secret, config.token_ttl_s);
+    let passwords = Passwords::start(config.password_threads, config.password_queue_max)?;
+    let prober = Arc::new(Prober::new("/proc/self/exe".into(), config.probe_timeout_ms));
+    let uploads = Arc::new(Semaphore::new(config.uploads_max));
+    let published = Arc::new(Notify::new());
+    let draining = Arc::new(AtomicBool::new(false));
+    let limits = Limits {
+        connections: Arc::new(Semaphore::new(config.connections_max)),
+        header_timeout: config.header_timeout_ms,
+        body_timeout: config.body_timeout_ms,
+        shutdown_timeout: config.shutdown_timeout_ms,
+    };
+
+    let mut slots = Vec::new();
+    let mut threads = Vec::new();
+    for listener in listeners {
+        let service = Arc::new(Service {
+            config: config.clone(),
+            slot: Arc::new(Slot::default()),
+            archive: world.archive.clone(),
+            media: world.media.clone(),
+            prober: prober.clone(),
+            tokens: tokens.clone(),
+            passwords: passwords.clone(),
+            uploads: uploads.clone(),
+            published: published.clone(),
+            media_base: media_base.clone(),
+            cors: Cors::new(config.cors_origins.clone()),
+            draining: draining.clone(),
+        });
+        slots.push(service.slot.clone());
+        threads.push(spawn_thread(listener, limits.clone(), world.gate.clone(), service, stop.clone())?);
+    }
+
+    let background = Arc::new(Slot::default());
+    let orphan_age = config.orphan_age_s;
+    let tasks = [
+        tokio::spawn(supervise(world.gate.clone(), background.clone())),
+        tokio::spawn(pending::relay(
+            background.clone(),
+            world.archive.clone(),
+            config.pending_after_ms,
+            config.feed_window,
+        )),
+        tokio::spawn(world.covers(background, published).work()),
+        tokio::spawn(sweep::work(world.archive.clone(), world.media.clone(), orphan_age)),
+    ];
+
+    let all_ready = futures_util::future::join_all(slots.iter().map(|slot| slot.ready()));
+    tokio::select! {
+        _ = all_ready => println!("riffle listening on http://{address}"),
+        () = tokio::time::sleep(READY_WAIT) => {
+            let missing = slots.iter().find_map(|slot| slot.missing()).unwrap_or("just changed");
+            println!("riffle listening on http://{address} (not ready: {missing})");
+        }
+        _ = stop.wait_for(|stop| *stop) => {}
+    }
+    // The sender is gone only when the program is.
+    let _ = stop.wait_for(|stop| *stop).await;
+    draining.store(true, Ordering::Relaxed);
+    info!("stopping: requests under way are finished first");
+    tokio::task::spawn_blocking(move || {
+        for thread in threads {
+            if thread.join().is_err() {
+                error!("a serving thread panicked");
+            }
+        }
+    })
+    .await
+    .map_err(Error::internal)?;
+    for task in tasks {
+        task.abort();
+    }
+    Ok(())
+}
+
+/// One listener for each thread, on the same address.
+fn listen(address: SocketAddr, threads: usize) -> std::io::Result<Vec<std::net::TcpListener>> {
+    let first = http::bind(address, threads > 1)?;
+    // Port 0 became a real one.
+    let address = first.local_addr()?;
+    let mut listeners = vec![first];
+    for _ in 1..threads {
+        listeners.push(http::bind(address, true)?);
+    }
+    Ok(listeners)
+}
+
+fn spawn_thread(
+    listener: std::net::TcpListener,
+    limits: Limits,
+    gate: Arc<Gate>,
+    service: Arc<Service>,
+    mut stop: watch::Receiver<bool>,
+) -> Result<JoinHandle<()>> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Error::internal)?;
+    std::thread::Builder::new()
+        .name("serve".into())
+        .spawn(move || {
+            runtime.block_on(async move {
+                let listener = match tokio::net::TcpListener::from_std(listener) {
+                    Ok(listener) => listener,
+                    Err(fault) => return error!("cannot listen: {fault}"),
+                };
+                let supervisor = tokio::spawn(supervise(gate, service.slot.clone()));
+                let handler = move |request| api::handle(service.clone(), request).boxed();
+                let stopped = async move {
+                    // The sender is gone only when the program is.
+                    let _ = stop.wait_for(|stop| *stop).await;
+                };
+                http::serve(listener, limits, handler, stopped).await;
+                supervisor.abort();
+            });
+        })
+        .map_err(Error::internal)
+}

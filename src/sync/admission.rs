@@ -1,0 +1,151 @@
+//! Admission: no request reads or writes a run of Redis (one life of its process) before that run has been compared
+//! with Postgres.
+//!
+//! Each thread has a supervisor that connects, has the run admitted, publishes the connection to the thread's
+//! requests, and takes it back when it ends or when a head was not what it should be. A lost connection is never
+//! silently reopened, so whoever has an admitted one speaks to the run that was checked.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::Mutex;
+use tokio_postgres::Client as Session;
+use tracing::{info, warn};
+
+use super::recovery;
+use crate::archive::buckets::{self, BucketRow};
+use crate::archive::{Archive, migrate};
+use crate::error::{Error, Result};
+use crate::id::Bucket;
+use crate::store::recovery::{self as redis, Inspection};
+use crate::store::{Admission, Client, Head, Run, Slot, load_scripts};
+
+const RETRY_DELAY_MIN: Duration = Duration::from_millis(50);
+const RETRY_DELAY_MAX: Duration = Duration::from_secs(2);
+
+/// What a supervisor needs; one for all threads.
+pub struct Gate {
+    pub redis_url: String,
+    pub redis_timeout: Duration,
+    pub archive: Archive,
+    pub feed_window: u64,
+    /// The admission that all threads share; held while a run is compared or recovered.
+    present: Mutex<Option<Arc<Admission>>>,
+}
+
+impl Gate {
+    pub fn new(redis_url: String, redis_timeout: Duration, archive: Archive, feed_window: u64) -> Gate {
+        Gate { redis_url, redis_timeout, archive, feed_window, present: Mutex::new(None) }
+    }
+
+    /// Connects once, and has the run admitted; `set_state` hears a word on what is being done.
+    async fn enter(&self, set_state: impl Fn(&'static str)) -> Result<Arc<Run>> {
+        set_state("redis unreachable");
+        let client = Arc::new(Client::connect(&self.redis_url, self.redis_timeout).await?);
+        load_scripts(&client).await?;
+        set_state("redis recovering");
+        let mut present = self.present.lock().await;
+        let inspection = redis::inspect(&client).await?;
+        if let Some(admission) = present.as_ref()
+            && admission.run_id == inspection.run_id
+            && !admission.is_doubted()
+        {
+            return Ok(Arc::new(Run::new(client, admission.clone())));
+        }
+        set_state("postgres unreachable");
+        migrate::check(&self.archive).await?;
+        let mut session = self.archive.session().await?;
+        set_state("redis recovering");
+        let admission = Arc::new(match compare(&session, &client, &inspection).await? {
+            Verdict::InOrder(rows) => Admission::new(inspection.run_id, rows.iter().map(|row| row.epoch).collect()),
+            Verdict::Recover => recovery::recover(&mut session, &client, self.feed_window).await?,
+            Verdict::Refuse(state, why) => {
+                set_state(state);
+                return Err(Error::unavailable(why));
+            }
+        });
+        *present = Some(admission.clone());
+        Ok(Arc::new(Run::new(client, admission)))
+    }
+}
+
+/// Keeps `slot` filled with an admitted connection, for ever. Runs on the thread whose requests use it.
+pub async fn supervise(gate: Arc<Gate>, slot: Arc<Slot>) {
+    let mut delay = RETRY_DELAY_MIN;
+    loop {
+        match gate.enter(|state| slot.unpublish(state)).await {
+            Ok(run) => {
+                delay = RETRY_DELAY_MIN;
+                slot.publish(run.clone());
+                tokio::select! {
+                    () = run.client.ended() => warn!("the connection to Redis ended"),
+                    () = run.admission.doubted() => warn!("Redis is not what it was: comparing it with Postgres"),
+                }
+                slot.unpublish("redis unreachable");
+                run.client.end();
+            }
+            Err(error) => {
+                warn!("Redis is not admitted: {error}");
+                tokio::time::sleep(delay).await;
+                delay = (delay * 2).min(RETRY_DELAY_MAX);
+            }
+        }
+    }
+}
+
+enum Verdict {
+    InOrder(Vec<BucketRow>),
+    Recover,
+    /// A word for `/readyz`, and the whole story for the log.
+    Refuse(&'static str, String),
+}
+
+async fn compare(session: &Session, client: &Client, inspection: &Inspection) -> Result<Verdict> {
+    let installation = buckets::installation(session).await?;
+    match &inspection.installation {
+        Some(name) if *name != installation => {
+            return Ok(Verdict::Refuse(
+                "redis foreign",
+                "Redis belongs to another installation of riffle; it was not touched".into(),
+            ));
+        }
+        None if inspection.keys > 0 => {
+            return Ok(Verdict::Refuse(
+                "redis foreign",
+                "Redis holds keys that are not riffle's; it was not touched".into(),
+            ));
+        }
+        Some(_) => {}
+        None => redis::mark_installation(client, &installation).await?,
+    }
+    let rows = buckets::all(session).await?;
+    if let Some((bucket, head, row)) = ahead(&rows, &inspection.heads) {
+        return Ok(Verdict::Refuse(
+            "postgres put back",
+            format!(
+                "Postgres was put back to an earlier state: bucket {bucket} has epoch {} there and {} in Redis, which is \
+             newer; nothing was reloaded",
+                row.epoch, head.epoch
+            ),
+        ));
+    }
+    let in_order = in_order(&rows, &inspection.heads);
+    if in_order && buckets::is_run_admitted(session, &inspection.run_id).await? {
+        return Ok(Verdict::InOrder(rows));
+    }
+    info!(in_order, "this run of Redis is not admitted yet");
+    Ok(Verdict::Recover)
+}
+
+/// Every bucket is open, of Postgres's epoch, and has all that a committed step relied on.
+pub(super) fn in_order(rows: &[BucketRow], heads: &[Option<Head>]) -> bool {
+    rows.iter().zip(heads).all(|(row, head)| {
+        head.is_some_and(|head| head.open && row.open && head.epoch == row.epoch && head.last >= row.seen)
+    })
+}
+
+fn ahead(rows: &[BucketRow], heads: &[Option<Head>]) -> Option<(Bucket, Head, BucketRow)> {
+    Bucket::all()
+        .zip(rows.iter().zip(heads))
+        .find_map(|(bucket, (row, head))| head.filter(|head| head.epoch > row.epoch).map(|head| (bucket, head, *row)))
+}

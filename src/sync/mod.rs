@@ -1,0 +1,13 @@
+//! The only place where Redis and Postgres meet: who may speak to Redis, what is rebuilt from Postgres, and the
+//! sequences of writes that touch both.
+
+pub mod admission;
+pub mod cover;
+pub mod pending;
+pub mod publish;
+mod recovery;
+pub mod register;
+pub mod sweep;
+mod world;
+
+pub use world::World;

@@ -1,0 +1,43 @@
+//! The stores, as every command that works on them opens them.
+
+use std::sync::Arc;
+
+use tokio::sync::Notify;
+
+use super::admission::Gate;
+use super::cover::Covers;
+use crate::archive::Archive;
+use crate::config::Config;
+use crate::error::{Error, Result};
+use crate::media::{CoverMaker, Media};
+use crate::store::Slot;
+
+pub struct World {
+    pub config: Arc<Config>,
+    pub gate: Arc<Gate>,
+    pub archive: Archive,
+    pub media: Media,
+}
+
+impl World {
+    pub fn open(config: &Arc<Config>, redis_url: &str, postgres_url: &str) -> Result<World> {
+        let archive = Archive::new(postgres_url, config.postgres_connections_max, config.postgres_timeout_ms)?;
+        let gate = Gate::new(redis_url.to_owned(), config.redis_timeout_ms, archive.clone(), config.feed_window);
+        // Absolute: child processes that look into files run in folders of their own.
+        let media = std::path::absolute(config.data_dir.join("media"))
+            .and_then(Media::open)
+            .map_err(|error| Error::unavailable(format!("media folder: {error}")))?;
+        Ok(World { config: config.clone(), gate: Arc::new(gate), archive, media })
+    }
+
+    pub fn covers(&self, slot: Arc<Slot>, published: Arc<Notify>) -> Covers {
+        Covers {
+            slot,
+            archive: self.archive.clone(),
+            media: self.media.clone(),
+            maker: CoverMaker::new(&self.config.ffmpeg, self.config.cover_timeout_ms, self.config.cover_jobs_max),
+            jobs_max: self.config.cover_jobs_max,
+            published,
+        }
+    }
+}
