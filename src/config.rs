@@ -87,7 +87,29 @@ settings! {
     cover_jobs_max: usize = "1", number(1..=64), "Covers made at once";
     ffmpeg: String = "ffmpeg", text(), "Program that makes covers; without it videos keep a generated one";
     orphan_age_s: Duration = "86400", seconds(1..=31_536_000), "Age at which a media file that belongs to no video is removed";
+    chat: ChatWith = "friends", one_of(&[("friends", ChatWith::Friends), ("anyone", ChatWith::Anyone)]), "Who may send whom messages: friends (users who follow each other) or anyone";
+    message_time: MessageTime = "auto", one_of(&[("auto", MessageTime::Auto), ("text", MessageTime::Text), ("millis", MessageTime::Millis)]), "How a chat shows times: text (2023-04-05 19:50:39), millis (Unix milliseconds), or auto: millis for clients that send pre_msg_time, which parse a number";
+    chat_poll: ChatPoll = "both", one_of(&[("both", ChatPoll::Both), ("received", ChatPoll::Received)]), "What polling a chat with pre_msg_time gives: both directions, or only what was received, for clients that draw their own messages themselves";
     log: String = "info", text(), "What is logged: error, warn, info, debug, trace, or per module (riffle=debug,warn)";
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ChatWith {
+    Friends,
+    Anyone,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MessageTime {
+    Auto,
+    Text,
+    Millis,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ChatPoll {
+    Both,
+    Received,
 }
 
 /// All that is wrong with the settings, a line each.
@@ -208,6 +230,11 @@ fn words() -> Kind<Vec<String>> {
     kind("words separated by commas", |text| {
         Some(text.split(',').map(str::trim).filter(|word| !word.is_empty()).map(str::to_owned).collect())
     })
+}
+
+fn one_of<T: Copy + 'static>(words: &'static [(&'static str, T)]) -> Kind<T> {
+    let allowed: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
+    kind(allowed.join(", "), |text| words.iter().find(|(word, _)| *word == text).map(|(_, value)| *value))
 }
 
 fn secret(bytes_min: usize) -> Kind<Option<String>> {

@@ -13,13 +13,18 @@ if last < tonumber(ARGV[2]) then
   return {'REWOUND'}
 end
 
--- The next id of the bucket, as a string. Ids are ms since 2023-01-01 * 8192 + bucket * 32 + sequence; without the
+-- The next id of the bucket, as a string; above `at_least` where one is given (a Lamport clock: what was seen of
+-- another bucket lies behind what is decided now). Ids are ms since 2023-01-01 * 8192 + bucket * 32 + sequence; without the
 -- bucket bits they are a count of ticks, 32 to a millisecond, which only grows: also when the clock steps back.
-local function mint()
+local function mint(at_least)
   local clock = redis.call('TIME')
   local now_ms = tonumber(clock[1]) * 1000 + math.floor(tonumber(clock[2]) / 1000) - 1672531200000
   local bucket = math.floor(last / 32) % 256
   local tick = math.max(now_ms * 32, math.floor(last / 8192) * 32 + last % 32 + 1)
+  if at_least then
+    -- A whole millisecond on: the bits of another bucket may be the higher ones.
+    tick = math.max(tick, (math.floor(tonumber(at_least) / 8192) + 1) * 32)
+  end
   last = math.floor(tick / 32) * 8192 + bucket * 32 + tick % 32
   local id = string.format('%.0f', last)
   redis.call('SET', KEYS[1], epoch .. ' ' .. state .. ' ' .. id .. ' ' .. forgotten)

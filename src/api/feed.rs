@@ -24,6 +24,7 @@ pub(super) struct FeedAnswer {
 
 pub(super) async fn feed(service: &Service, request: &mut Request) -> Result<FeedAnswer> {
     let params = service.params(request).await?;
+    let viewer = service.tokens.verify(params.token()).ok();
     let before = before(service, &params);
     let run = service.slot.run()?;
 
@@ -38,7 +39,7 @@ pub(super) async fn feed(service: &Service, request: &mut Request) -> Result<Fee
     let following = ids.get(PAGE).copied();
     ids.truncate(PAGE);
     Ok(FeedAnswer {
-        video_list: view::videos(service, &run, &ids).await?,
+        video_list: view::videos(service, &run, &ids, viewer).await?,
         next_time: ids.last().map_or(0, |last| next_time(*last, following, view::now_ms())),
     })
 }

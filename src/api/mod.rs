@@ -1,9 +1,14 @@
 //! The endpoints: one file per word, each handler in one rhythm: take typed parameters, ask the store, answer.
 
+mod comment;
+mod favorite;
 mod feed;
 mod health;
+mod list;
 mod media;
+mod message;
 mod publish;
+mod relation;
 mod user;
 mod view;
 
@@ -25,6 +30,7 @@ use crate::error::{Code, Result};
 use crate::http::{Cors, Params, Request, Response, answer};
 use crate::media::{Media, Prober};
 use crate::store::Slot;
+use crate::store::relation::Relations;
 
 /// What the handlers of one thread work with.
 pub struct Service {
@@ -54,6 +60,16 @@ enum Endpoint {
     Publish,
     PublishList,
     Feed,
+    Favorite,
+    FavoriteList,
+    Comment,
+    CommentList,
+    Relation,
+    FollowList,
+    FollowerList,
+    FriendList,
+    Message,
+    Chat,
     Live,
     Ready,
     Media,
@@ -67,6 +83,16 @@ const ROUTES: &[(&str, Method, Endpoint)] = &[
     ("/douyin/user", Method::GET, Endpoint::User),
     ("/douyin/publish/action", Method::POST, Endpoint::Publish),
     ("/douyin/publish/list", Method::GET, Endpoint::PublishList),
+    ("/douyin/favorite/action", Method::POST, Endpoint::Favorite),
+    ("/douyin/favorite/list", Method::GET, Endpoint::FavoriteList),
+    ("/douyin/comment/action", Method::POST, Endpoint::Comment),
+    ("/douyin/comment/list", Method::GET, Endpoint::CommentList),
+    ("/douyin/relation/action", Method::POST, Endpoint::Relation),
+    ("/douyin/relation/follow/list", Method::GET, Endpoint::FollowList),
+    ("/douyin/relation/follower/list", Method::GET, Endpoint::FollowerList),
+    ("/douyin/relation/friend/list", Method::GET, Endpoint::FriendList),
+    ("/douyin/message/action", Method::POST, Endpoint::Message),
+    ("/douyin/message/chat", Method::GET, Endpoint::Chat),
     ("/livez", Method::GET, Endpoint::Live),
     ("/readyz", Method::GET, Endpoint::Ready),
 ];
@@ -119,6 +145,16 @@ async fn dispatch(service: &Service, request: &mut Request, endpoint: Endpoint) 
         Endpoint::Publish => answered(publish::action(service, request)).await,
         Endpoint::PublishList => answered(publish::list(service, request)).await,
         Endpoint::Feed => answered(feed::feed(service, request)).await,
+        Endpoint::Favorite => answered(favorite::action(service, request)).await,
+        Endpoint::FavoriteList => answered(favorite::list(service, request)).await,
+        Endpoint::Comment => answered(comment::action(service, request)).await,
+        Endpoint::CommentList => answered(comment::list(service, request)).await,
+        Endpoint::Relation => answered(relation::action(service, request)).await,
+        Endpoint::FollowList => answered(relation::list(service, request, Relations::Follows)).await,
+        Endpoint::FollowerList => answered(relation::list(service, request, Relations::Followers)).await,
+        Endpoint::FriendList => answered(relation::friends(service, request)).await,
+        Endpoint::Message => answered(message::action(service, request)).await,
+        Endpoint::Chat => answered(message::chat(service, request)).await,
         Endpoint::Live => answer::success(&answer::Empty {}),
         Endpoint::Ready => answered(health::ready(service)).await,
         Endpoint::Media => media::file(service, request).await,
@@ -146,17 +182,4 @@ impl Service {
     async fn params(&self, request: &mut Request) -> Result<Params> {
         Params::read(request, self.config.body_bytes_max).await
     }
-
-    /// The page of a list that is asked for: `limit` entries below `cursor`; without these, from the newest on.
-    fn page(&self, params: &Params) -> Result<Page> {
-        let list_max = self.config.list_max;
-        let limit = params.integer("limit")?.map_or(list_max, |limit| limit.clamp(1, list_max as i64) as usize);
-        let before = params.integer("cursor")?.and_then(|cursor| u64::try_from(cursor).ok()).filter(|id| *id > 0);
-        Ok(Page { before, limit })
-    }
-}
-
-struct Page {
-    before: Option<u64>,
-    limit: usize,
 }

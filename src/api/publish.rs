@@ -1,25 +1,16 @@
 //! Publishing a video, and a user's videos.
 
 use bytes::Bytes;
-use serde::Serialize;
 use tokio::sync::OwnedSemaphorePermit;
 
+use super::list::{Page, VideosAnswer};
 use super::{Service, view};
 use crate::error::{Code, Error, Result};
 use crate::http::{FileSink, Params, Request, TextKind, answer, check_text, read_upload};
 use crate::id::UserId;
 use crate::media::Draft;
-use crate::model::Video;
 use crate::store::video as store;
 use crate::sync::publish as sync;
-
-#[derive(Serialize, Default)]
-pub(super) struct VideosAnswer {
-    video_list: Vec<Video>,
-    has_more: bool,
-    /// Sent back as `cursor` it gives the next page; 0: no more.
-    next_cursor: u64,
-}
 
 /// Takes the bytes of the part `data`, once the sender is known or there is room for one who is not.
 struct Incoming<'a> {
@@ -70,12 +61,10 @@ pub(super) async fn list(service: &Service, request: &mut Request) -> Result<Vid
     let params = service.params(request).await?;
     let viewer = service.tokens.verify(params.token())?;
     let user = params.id("user_id")?.map_or(viewer, UserId);
-    let page = service.page(&params)?;
+    let page = Page::of(service, &params)?;
     let run = service.slot.run()?;
 
-    let mut ids = store::works(&run, user, page.before, page.limit + 1).await?;
-    let has_more = ids.len() > page.limit;
-    ids.truncate(page.limit);
-    let next_cursor = if has_more { ids.last().map_or(0, |last| last.0) } else { 0 };
-    Ok(VideosAnswer { video_list: view::videos(service, &run, &ids).await?, has_more, next_cursor })
+    let ids = store::works(&run, user, page.before, page.limit + 1).await?;
+    let (ids, more) = page.cut(ids, |id| id.0);
+    Ok(VideosAnswer { video_list: view::videos(service, &run, &ids, Some(viewer)).await?, more })
 }

@@ -33,7 +33,8 @@ pub async fn fill(stores: World, sizes: &Sizes) -> Result<()> {
     let planned = world::plan(sizes.seed, sizes.users, sizes.videos);
     let authors = register_users(&run, &stores.archive, &planned.users).await?;
     // Videos are published in the planned order: how many there are says where an earlier run stopped.
-    let present: u64 = user::get_many(&run, authors.iter().copied()).await?.values().map(|author| author.works).sum();
+    let present: u64 =
+        user::get_many(&run, authors.iter().copied(), None).await?.values().map(|author| author.works).sum();
     let wanted = planned.videos.get(present as usize..).unwrap_or_default();
     if wanted.is_empty() {
         println!("this world is already here: nothing was added");

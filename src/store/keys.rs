@@ -17,7 +17,9 @@ pub fn outbox(bucket: Bucket) -> String {
     format!("outbox:{{{bucket}}}")
 }
 
-/// Hash `name`, `works` (how many videos; absent is 0). Written by `user_show`, `video_show`.
+/// Hash `name`, and the counts `works` (videos), `favorited` (likes of them), `favorites` (videos liked), `follows`,
+/// `followers`; an absent one is 0. Each count moves in the script that changes the set it counts: `user_show`,
+/// `video_show`, `favorite_set`, `favorite_mirror`, `follow_set`, `follow_mirror`.
 pub fn user(id: UserId) -> String {
     format!("user:{{{}}}:{id}", id.bucket())
 }
@@ -28,10 +30,70 @@ pub fn works(id: UserId) -> String {
     format!("works:{{{}}}:{id}", id.bucket())
 }
 
-/// Hash `author`, `title`, `object` (name of the media file), `cover` (`1` once made). Written by `video_show`,
-/// `video_cover`.
+/// Hash `author`, `title`, `object` (name of the media file), `cover` (`1` once made), and the counts `favorites`,
+/// `comments`; an absent one is 0. Written by `video_show`, `video_cover`, `favorite_set`, `comment_add`,
+/// `comment_delete`.
 pub fn video(id: VideoId) -> String {
     format!("video:{{{}}}:{id}", id.bucket())
+}
+
+/// Set of the ids of users who like the video: the home end of a like. Written by `favorite_set`.
+pub fn likers(video: VideoId) -> String {
+    format!("likers:{{{}}}:{video}", video.bucket())
+}
+
+/// Set of the ids of videos that the user likes: the mirror end of a like. Written by `favorite_mirror`.
+pub fn likes(user: UserId) -> String {
+    format!("likes:{{{}}}:{user}", user.bucket())
+}
+
+/// Sorted set, the order of [`likes`]: member is the video id, score the version of the like.
+pub fn liked(user: UserId) -> String {
+    format!("liked:{{{}}}:{user}", user.bucket())
+}
+
+/// Set of the ids of users who follow the user: the home end of a follow. Written by `follow_set`.
+pub fn followers(user: UserId) -> String {
+    format!("followers:{{{}}}:{user}", user.bucket())
+}
+
+/// Sorted set, the order of [`followers`]: member is the follower's id, score the version of the follow.
+pub fn followed_by(user: UserId) -> String {
+    format!("followed_by:{{{}}}:{user}", user.bucket())
+}
+
+/// Set of the ids of users whom the user follows: the mirror end of a follow. Written by `follow_mirror`.
+pub fn follows(user: UserId) -> String {
+    format!("follows:{{{}}}:{user}", user.bucket())
+}
+
+/// Sorted set, the order of [`follows`]: member is the followed user's id, score the version of the follow.
+pub fn followed(user: UserId) -> String {
+    format!("followed:{{{}}}:{user}", user.bucket())
+}
+
+/// Sorted set of the users who are in both [`follows`] and [`followers`]: member is the friend's id, score the version
+/// of the later follow. Both ends of a follow keep it, `follow_set` and `follow_mirror`.
+pub fn friends(user: UserId) -> String {
+    format!("friends:{{{}}}:{user}", user.bucket())
+}
+
+/// Sorted set of the versions that the mirror side of the bucket has applied: member `<kind>:<from>:<to>`, score the
+/// version. Written by `favorite_mirror`, `follow_mirror`.
+pub fn recent(bucket: Bucket) -> String {
+    format!("recent:{{{bucket}}}")
+}
+
+/// Sorted set of the video's comments: member `<id> <user id> <text>`, score the id. Written by `comment_add`,
+/// `comment_delete`.
+pub fn comments(video: VideoId) -> String {
+    format!("comments:{{{}}}:{video}", video.bucket())
+}
+
+/// Sorted set of the messages between two users, in the bucket of the lower id: member `<id> <sender id> <text>`, score
+/// the time in Unix milliseconds, unique within the chat. Written by `message_send`.
+pub fn chat(low: UserId, high: UserId) -> String {
+    format!("chat:{{{}}}:{low}:{high}", low.bucket())
 }
 
 /// Sorted set of the newest videos of all users, at most `feed_window`: member and score are the video id.
@@ -59,9 +121,25 @@ pub fn bucket_of(key: &str) -> Option<Bucket> {
         "feed" => Bucket::FEED,
         tag => Bucket::new(tag.strip_prefix('b')?.parse().ok()?).filter(|bucket| *bucket != Bucket::FEED)?,
     };
+    const OF_BUCKETS: &[&str] = &["head", "outbox", "recent", "latest", "latest_floor", "riffle"];
+    const OF_ENTITIES: &[&str] = &[
+        "user",
+        "works",
+        "video",
+        "likers",
+        "likes",
+        "liked",
+        "followers",
+        "followed_by",
+        "follows",
+        "followed",
+        "friends",
+        "comments",
+        "chat",
+    ];
     let known = match id.strip_prefix(':') {
-        Some(id) => id.parse::<u64>().is_ok() && matches!(kind, "user" | "works" | "video"),
-        None => id.is_empty() && matches!(kind, "head" | "outbox" | "latest" | "latest_floor" | "riffle"),
+        Some(ids) => OF_ENTITIES.contains(&kind) && ids.split(':').all(|id| id.parse::<u64>().is_ok()),
+        None => id.is_empty() && OF_BUCKETS.contains(&kind),
     };
     known.then_some(bucket)
 }
@@ -75,7 +153,11 @@ mod tests {
         let bucket = Bucket::new(42).unwrap();
         let id = bucket.id_at(1_000);
         assert_eq!(user(UserId(id)), format!("user:{{b042}}:{id}"));
-        for key in [user(UserId(id)), works(UserId(id)), video(VideoId(id)), head(bucket), outbox(bucket)] {
+        let (user, video) = (UserId(id), VideoId(id));
+        let of_user = [works(user), likes(user), liked(user), followers(user), followed_by(user), follows(user)];
+        let others = [followed(user), friends(user), chat(user, UserId(id + 1)), head(bucket), outbox(bucket)];
+        let of_video = [super::video(video), likers(video), comments(video), recent(bucket), super::user(user)];
+        for key in of_user.into_iter().chain(others).chain(of_video) {
             assert_eq!(bucket_of(&key), Some(bucket), "{key}");
         }
         for key in [feed(), feed_floor(), installation(), head(Bucket::FEED)] {

@@ -1,9 +1,15 @@
 //! Redis: all that a request reads or changes. [`keys`] is the whole data model, [`run`] the only way in.
 
 mod client;
+pub mod comment;
+mod edge;
+pub mod favorite;
 pub mod feed;
 pub mod keys;
+mod membership;
+pub mod message;
 pub mod recovery;
+pub mod relation;
 mod reply;
 mod run;
 mod script;
@@ -15,3 +21,4 @@ pub use client::{Client, Command, Fault};
 pub use reply::Reply;
 pub use run::{Admission, Head, Home, Run, Slot};
 pub use script::load_all as load_scripts;
+pub use timeline::Entry;

@@ -134,13 +134,13 @@ impl Home {
     }
 
     /// Calls a script whose `KEYS[1]` is the head and whose first arguments are epoch and floor; `keys` and
-    /// `arguments` are what follows these. Gives what follows the `OK`; a refusal is an error with its code.
+    /// `arguments` are what follows these. A refusal is an error with its code.
     pub async fn call(
         &self,
         script: &Script,
         keys: impl IntoIterator<Item = String>,
         arguments: impl IntoIterator<Item = Bytes>,
-    ) -> Result<Vec<Reply>> {
+    ) -> Result<Answer> {
         let admission = &self.run.admission;
         let keys: Vec<String> = std::iter::once(keys::head(self.bucket)).chain(keys).collect();
         let epoch_and_floor = [admission.epoch(self.bucket), admission.floor(self.bucket)];
@@ -152,9 +152,9 @@ impl Home {
         };
         let word = values.first().and_then(Reply::bytes).cloned().unwrap_or_default();
         match &word[..] {
-            b"OK" => {
+            b"OK" | b"STALE" => {
                 values.remove(0);
-                Ok(values)
+                Ok(Answer { stale: word == "STALE", values })
             }
             b"EPOCH" | b"REWOUND" => {
                 admission.doubt();
@@ -162,22 +162,49 @@ impl Home {
             }
             b"NO_USER" => Err(Code::NoUser.into()),
             b"NO_VIDEO" => Err(Code::NoVideo.into()),
+            b"NO_COMMENT" => Err(Code::NoComment.into()),
+            b"NOT_YOURS" => Err(Code::NotYours.into()),
+            b"NOT_FRIENDS" => Err(Code::NotFriends.into()),
+            b"SELF" => Err(Code::Relation.into()),
             _ => Err(Error::internal(format!("lua/{}.lua answered {values:?}", script.name))),
         }
     }
 
-    /// As [`Home::call`], for a script that answers an id of this bucket first: it is minted, and nothing older than
-    /// it will be believed from here on.
+    /// As [`Home::call`], for a script that answers an id of this bucket first: nothing older than it will be believed
+    /// from here on.
+    pub async fn call_seeing(
+        &self,
+        script: &Script,
+        keys: impl IntoIterator<Item = String>,
+        arguments: impl IntoIterator<Item = Bytes>,
+    ) -> Result<Answer> {
+        let answer = self.call(script, keys, arguments).await?;
+        self.run.admission.saw(self.bucket, answer.value(0).required_number()?);
+        Ok(answer)
+    }
+
+    /// As [`Home::call_seeing`]; gives the id.
     pub async fn call_minting(
         &self,
         script: &Script,
         keys: impl IntoIterator<Item = String>,
         arguments: impl IntoIterator<Item = Bytes>,
     ) -> Result<u64> {
-        let values = self.call(script, keys, arguments).await?;
-        let id = values.first().unwrap_or(&Reply::Nil).required_number()?;
-        self.run.admission.saw(self.bucket, id);
-        Ok(id)
+        self.call_seeing(script, keys, arguments).await?.value(0).required_number()
+    }
+}
+
+/// What a script answered, without its first word.
+pub struct Answer {
+    /// A mirror end could not judge: its home is to be asked again.
+    pub stale: bool,
+    values: Vec<Reply>,
+}
+
+impl Answer {
+    /// The value at a place, nil behind the last.
+    pub fn value(&self, place: usize) -> &Reply {
+        self.values.get(place).unwrap_or(&Reply::Nil)
     }
 }
 

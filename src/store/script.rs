@@ -43,6 +43,15 @@ scripts! {
     VIDEO_SHOW = "video_show", Some("open");
     VIDEO_COVER = "video_cover", Some("open");
     FEED_INSERT = "feed_insert", Some("open");
+    FAVORITE_SET = "favorite_set", Some("open");
+    FAVORITE_READ = "favorite_read", Some("open");
+    FAVORITE_MIRROR = "favorite_mirror", Some("open");
+    FOLLOW_SET = "follow_set", Some("open");
+    FOLLOW_READ = "follow_read", Some("open");
+    FOLLOW_MIRROR = "follow_mirror", Some("open");
+    COMMENT_ADD = "comment_add", Some("open");
+    COMMENT_DELETE = "comment_delete", Some("open");
+    MESSAGE_SEND = "message_send", Some("open");
     BUCKET_CLOSE = "bucket_close", None;
     BUCKET_CLEAR = "bucket_clear", Some("closed");
     BUCKET_OPEN = "bucket_open", Some("closed");

@@ -1,10 +1,26 @@
-//! Reading timelines: sorted sets whose members and scores are ids.
+//! Reading timelines: sorted sets whose scores are ids.
 
 use super::client::Command;
+use super::reply::Reply;
+use crate::error::Result;
 
-/// The newest `limit` members below `before`.
+/// A member of a timeline whose order is not its own id.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Entry {
+    pub id: u64,
+    /// The version of the change that put it there: its place, and the cursor of a page that ends with it.
+    pub place: u64,
+}
+
+/// The newest `limit` members with scores below `before`.
 pub(super) fn newest_below(key: String, before: Option<u64>, limit: usize) -> Command {
     let below = before.map_or_else(|| "+inf".to_owned(), |before| format!("({before}"));
     let command = Command::new("ZRANGE").arg(key).arg(below).arg("-inf").arg("BYSCORE").arg("REV");
     command.arg("LIMIT").arg("0").arg(limit.to_string())
+}
+
+/// From an answer with scores.
+pub(super) fn entries(reply: &Reply) -> Result<Vec<Entry>> {
+    let numbers = reply.numbers()?;
+    Ok(numbers.chunks_exact(2).map(|pair| Entry { id: pair[0], place: pair[1] }).collect())
 }

@@ -7,6 +7,7 @@ use bytes::Bytes;
 
 use super::client::Command;
 use super::keys;
+use super::membership;
 use super::reply::Reply;
 use super::run::{Home, Read, Run};
 use super::script;
@@ -17,30 +18,65 @@ use crate::id::UserId;
 pub struct UserRecord {
     pub id: UserId,
     pub name: String,
+    /// How many videos.
     pub works: u64,
+    /// How many likes these have.
+    pub favorited: u64,
+    /// How many videos the user likes.
+    pub favorites: u64,
+    pub follows: u64,
+    pub followers: u64,
+    /// Whether the viewer follows this user.
+    pub is_followed: bool,
 }
+
+const FIELDS: [&str; 6] = ["name", "works", "favorited", "favorites", "follows", "followers"];
 
 fn record(id: UserId, reply: &Reply) -> Result<Option<UserRecord>> {
-    let [name, works] = reply.array()? else { return Ok(None) };
+    let [name, counts @ ..] = reply.array()? else { return Ok(None) };
     let Some(name) = name.text()? else { return Ok(None) };
-    Ok(Some(UserRecord { id, name: name.to_owned(), works: works.number()?.unwrap_or(0) }))
+    let count = |place: usize| -> Result<u64> { Ok(counts.get(place).unwrap_or(&Reply::Nil).number()?.unwrap_or(0)) };
+    Ok(Some(UserRecord {
+        id,
+        name: name.to_owned(),
+        works: count(0)?,
+        favorited: count(1)?,
+        favorites: count(2)?,
+        follows: count(3)?,
+        followers: count(4)?,
+        is_followed: false,
+    }))
 }
 
-/// One user; an unknown one is 100006.
-pub async fn get(run: &Arc<Run>, id: UserId) -> Result<UserRecord> {
-    get_many(run, [id]).await?.remove(&id).ok_or_else(|| Code::NoUser.into())
+/// One user in the eyes of a viewer; an unknown one is 100006.
+pub async fn get(run: &Arc<Run>, id: UserId, viewer: Option<UserId>) -> Result<UserRecord> {
+    get_many(run, [id], viewer).await?.remove(&id).ok_or_else(|| Code::NoUser.into())
 }
 
-/// Those of `ids` that exist, in one round trip.
-pub async fn get_many(run: &Arc<Run>, ids: impl IntoIterator<Item = UserId>) -> Result<BTreeMap<UserId, UserRecord>> {
+/// Those of `ids` that exist, in the eyes of a viewer and in one round trip.
+pub async fn get_many(
+    run: &Arc<Run>,
+    ids: impl IntoIterator<Item = UserId>,
+    viewer: Option<UserId>,
+) -> Result<BTreeMap<UserId, UserRecord>> {
     let ids: BTreeSet<UserId> = ids.into_iter().collect();
     let mut read = Read::new(run);
     for id in &ids {
-        read.push(id.bucket(), Command::new("HMGET").arg(keys::user(*id)).arg("name").arg("works"));
+        read.push(id.bucket(), Command::new("HMGET").arg(keys::user(*id)).args(FIELDS.map(Bytes::from)));
     }
+    if let Some(viewer) = viewer
+        && !ids.is_empty()
+    {
+        read.push(viewer.bucket(), membership::command(keys::follows(viewer), &ids));
+    }
+    let replies = read.send().await?;
+    let followed = replies.get(ids.len()).map(membership::flags).transpose()?.unwrap_or_default();
     let mut users = BTreeMap::new();
-    for (id, reply) in ids.into_iter().zip(read.send().await?) {
-        users.extend(record(id, &reply)?.map(|user| (id, user)));
+    for (place, (id, reply)) in ids.into_iter().zip(&replies).enumerate() {
+        if let Some(mut user) = record(id, reply)? {
+            user.is_followed = followed.get(place).copied().unwrap_or(false);
+            users.insert(id, user);
+        }
     }
     Ok(users)
 }

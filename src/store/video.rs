@@ -1,11 +1,13 @@
 //! Videos in Redis.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use bytes::Bytes;
+use quick_cache::sync::Cache;
 
 use super::client::Command;
 use super::keys;
+use super::membership;
 use super::reply::Reply;
 use super::run::{Home, Read, Run};
 use super::script;
@@ -14,28 +16,75 @@ use crate::error::{Code, Result};
 use crate::id::{UserId, VideoId};
 use crate::model::VideoRecord;
 
-fn record(id: VideoId, reply: &Reply) -> Result<Option<VideoRecord>> {
-    let [author, title, object, cover] = reply.array()? else { return Ok(None) };
+/// Authors that this process remembers: 16 bytes each, and as much again for the cache.
+const AUTHORS_KNOWN_MAX: usize = 100_000;
+
+/// A video with its counts, in the eyes of a viewer.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CountedVideo {
+    pub record: VideoRecord,
+    pub favorites: u64,
+    pub comments: u64,
+    /// Whether the viewer likes it.
+    pub is_liked: bool,
+}
+
+const FIELDS: [&str; 6] = ["author", "title", "object", "cover", "favorites", "comments"];
+
+fn counted(id: VideoId, reply: &Reply) -> Result<Option<CountedVideo>> {
+    let [author, title, object, cover, favorites, comments] = reply.array()? else { return Ok(None) };
     let (Some(author), Some(title), Some(object)) = (author.number()?, title.text()?, object.text()?) else {
         return Ok(None);
     };
     let cover = cover.number()?.unwrap_or(0) == 1;
-    Ok(Some(VideoRecord { id, author: UserId(author), title: title.to_owned(), object: object.to_owned(), cover }))
+    let (title, object) = (title.to_owned(), object.to_owned());
+    Ok(Some(CountedVideo {
+        record: VideoRecord { id, author: UserId(author), title, object, cover },
+        favorites: favorites.number()?.unwrap_or(0),
+        comments: comments.number()?.unwrap_or(0),
+        is_liked: false,
+    }))
 }
 
-/// The videos of `ids`, in their order and one round trip. Those that are not visible (their publishing is not
-/// finished) are left out.
-pub async fn get_many(run: &Arc<Run>, ids: &[VideoId]) -> Result<Vec<VideoRecord>> {
+/// The videos of `ids` in the eyes of a viewer, in their order and one round trip. Those that are not visible (their
+/// publishing is not finished) are left out.
+pub async fn get_many(run: &Arc<Run>, ids: &[VideoId], viewer: Option<UserId>) -> Result<Vec<CountedVideo>> {
     let mut read = Read::new(run);
     for id in ids {
-        let fields = ["author", "title", "object", "cover"].map(Bytes::from);
-        read.push(id.bucket(), Command::new("HMGET").arg(keys::video(*id)).args(fields));
+        read.push(id.bucket(), Command::new("HMGET").arg(keys::video(*id)).args(FIELDS.map(Bytes::from)));
     }
+    if let Some(viewer) = viewer
+        && !ids.is_empty()
+    {
+        read.push(viewer.bucket(), membership::command(keys::likes(viewer), ids));
+    }
+    let replies = read.send().await?;
+    let liked = replies.get(ids.len()).map(membership::flags).transpose()?.unwrap_or_default();
     let mut videos = Vec::with_capacity(ids.len());
-    for (id, reply) in ids.iter().zip(read.send().await?) {
-        videos.extend(record(*id, &reply)?);
+    for (place, (id, reply)) in ids.iter().zip(&replies).enumerate() {
+        if let Some(mut video) = counted(*id, reply)? {
+            video.is_liked = liked.get(place).copied().unwrap_or(false);
+            videos.push(video);
+        }
     }
     Ok(videos)
+}
+
+/// Whose video it is, or `UserId(0)` for an unknown one. An author never changes, so this process asks once.
+pub async fn author(run: &Arc<Run>, id: VideoId) -> Result<UserId> {
+    static KNOWN: LazyLock<Cache<VideoId, UserId>> = LazyLock::new(|| Cache::new(AUTHORS_KNOWN_MAX));
+    if let Some(author) = KNOWN.get(&id) {
+        return Ok(author);
+    }
+    let mut read = Read::new(run);
+    read.push(id.bucket(), Command::new("HGET").arg(keys::video(id)).arg("author"));
+    match read.send().await?.first().unwrap_or(&Reply::Nil).number()? {
+        Some(author) => {
+            KNOWN.insert(id, UserId(author));
+            Ok(UserId(author))
+        }
+        None => Ok(UserId(0)),
+    }
 }
 
 /// One page of a user's videos, newest first: at most `limit` ids below `before`; 100006 for an unknown user.

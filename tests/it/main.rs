@@ -8,3 +8,4 @@
 mod dev;
 mod harness;
 mod publish;
+mod relation;

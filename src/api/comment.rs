@@ -1,0 +1,86 @@
+//! Comments.
+
+use serde::Serialize;
+
+use super::list::{More, Page};
+use super::{Service, view};
+use crate::error::{Code, Error, Result};
+use crate::http::{Request, TextKind, check_text, format_date};
+use crate::id::VideoId;
+use crate::model::User;
+use crate::store::comment::{self as store, CommentRecord};
+use crate::store::user;
+
+#[derive(Serialize)]
+pub(super) struct Comment {
+    id: u64,
+    user: User,
+    content: String,
+    /// `2023-04-05 22:29:01`
+    create_date: String,
+}
+
+#[derive(Serialize, Default)]
+pub(super) struct CommentAnswer {
+    comment: Option<Comment>,
+}
+
+#[derive(Serialize, Default)]
+pub(super) struct CommentsAnswer {
+    comment_list: Vec<Comment>,
+    #[serde(flatten)]
+    more: More,
+}
+
+pub(super) async fn action(service: &Service, request: &mut Request) -> Result<CommentAnswer> {
+    let params = service.params(request).await?;
+    let viewer = service.tokens.verify(params.token())?;
+    let video = VideoId(params.required_id("video_id")?);
+    let comment = match params.integer("action_type")? {
+        Some(1) => {
+            let text = params.required_text("comment_text")?;
+            check_text("comment_text", text, 1..=512, TextKind::Text)?;
+            let run = service.slot.run()?;
+            // Whatever could fail is asked first: the comment is the last step.
+            let author = user::get(&run, viewer, Some(viewer)).await?;
+            let id = store::add(&run, video, viewer, text).await?;
+            shown(service, CommentRecord { id, user: viewer, text: text.to_owned() }, view::user(author))
+        }
+        Some(2) => {
+            // Some clients send -1 for "none".
+            let id =
+                params.optional_id("comment_id")?.ok_or_else(|| Error::parameter("comment_id: which to delete"))?;
+            let run = service.slot.run()?;
+            let deleted = store::delete(&run, video, id, viewer).await?;
+            let author = user::get(&run, deleted.user, Some(viewer)).await?;
+            shown(service, deleted, view::user(author))
+        }
+        _ => return Err(Error::parameter("action_type: 1 to comment, 2 to delete")),
+    };
+    Ok(CommentAnswer { comment: Some(comment) })
+}
+
+pub(super) async fn list(service: &Service, request: &mut Request) -> Result<CommentsAnswer> {
+    let params = service.params(request).await?;
+    let viewer = service.tokens.verify(params.token()).ok();
+    let video = VideoId(params.required_id("video_id")?);
+    let page = Page::of(service, &params)?;
+    let run = service.slot.run()?;
+
+    let comments = store::list(&run, video, page.before, page.limit + 1).await?;
+    let (comments, more) = page.cut(comments, |comment| comment.id);
+    let authors = user::get_many(&run, comments.iter().map(|comment| comment.user), viewer).await?;
+    let comment_list = comments
+        .into_iter()
+        .map(|comment| match authors.get(&comment.user) {
+            Some(author) => Ok(shown(service, comment, view::user(author.clone()))),
+            None => Err(Error::from(Code::Internal).because(format!("comment {} has no author", comment.id))),
+        })
+        .collect::<Result<_>>()?;
+    Ok(CommentsAnswer { comment_list, more })
+}
+
+fn shown(service: &Service, comment: CommentRecord, user: User) -> Comment {
+    let create_date = format_date(view::shown_ms(comment.id), service.config.utc_offset);
+    Comment { id: comment.id, user, content: comment.text, create_date }
+}

@@ -1,0 +1,82 @@
+//! Follows and friends.
+
+use serde::Serialize;
+
+use super::list::{More, Page, UsersAnswer};
+use super::{Service, view};
+use crate::error::{Code, Result};
+use crate::http::{Request, answer};
+use crate::id::UserId;
+use crate::model::User;
+use crate::store::message;
+use crate::store::relation::{self as store, Relations};
+
+#[derive(Serialize)]
+pub(super) struct Friend {
+    #[serde(flatten)]
+    user: User,
+    /// The latest message between the two; empty when there is none.
+    message: String,
+    /// 0: the viewer received it, 1: the viewer sent it.
+    #[serde(rename = "msgType")]
+    message_type: u8,
+}
+
+#[derive(Serialize, Default)]
+pub(super) struct FriendsAnswer {
+    user_list: Vec<Friend>,
+    #[serde(flatten)]
+    more: More,
+}
+
+pub(super) async fn action(service: &Service, request: &mut Request) -> Result<answer::Empty> {
+    let params = service.params(request).await?;
+    let viewer = service.tokens.verify(params.token())?;
+    let other = UserId(params.required_id("to_user_id")?);
+    // The document's own rule: whatever is wrong with this parameter has this code and text.
+    let on = match params.integer("action_type") {
+        Ok(Some(1)) => true,
+        Ok(Some(2)) => false,
+        _ => return Err(Code::Relation.into()),
+    };
+    store::set(&service.slot.run()?, viewer, other, on).await?;
+    Ok(answer::Empty {})
+}
+
+pub(super) async fn list(service: &Service, request: &mut Request, relations: Relations) -> Result<UsersAnswer> {
+    let params = service.params(request).await?;
+    let viewer = service.tokens.verify(params.token())?;
+    let user = params.id("user_id")?.map_or(viewer, UserId);
+    let page = Page::of(service, &params)?;
+    let run = service.slot.run()?;
+
+    let entries = store::list(&run, user, relations, page.before, page.limit + 1).await?;
+    let (entries, more) = page.cut(entries, |entry| entry.place);
+    let ids: Vec<UserId> = entries.into_iter().map(|entry| UserId(entry.id)).collect();
+    Ok(UsersAnswer { user_list: view::users(&run, &ids, Some(viewer)).await?, more })
+}
+
+/// The friends of the token's owner, whatever `user_id` says: nobody else may see whom one chats with.
+pub(super) async fn friends(service: &Service, request: &mut Request) -> Result<FriendsAnswer> {
+    let params = service.params(request).await?;
+    let viewer = service.tokens.verify(params.token())?;
+    let page = Page::of(service, &params)?;
+    let run = service.slot.run()?;
+
+    let entries = store::list(&run, viewer, Relations::Friends, page.before, page.limit + 1).await?;
+    let (entries, more) = page.cut(entries, |entry| entry.place);
+    let ids: Vec<UserId> = entries.into_iter().map(|entry| UserId(entry.id)).collect();
+    let users = view::users(&run, &ids, Some(viewer)).await?;
+    let shown: Vec<UserId> = users.iter().map(|user| user.id).collect();
+    let newest = message::newest(&run, viewer, &shown).await?;
+    let user_list = users
+        .into_iter()
+        .zip(newest)
+        .map(|(user, newest)| Friend {
+            message_type: newest.as_ref().is_some_and(|newest| newest.from == viewer).into(),
+            message: newest.map(|newest| newest.text).unwrap_or_default(),
+            user,
+        })
+        .collect();
+    Ok(FriendsAnswer { user_list, more })
+}

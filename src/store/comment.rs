@@ -1,0 +1,59 @@
+//! Comments in Redis.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::client::Command;
+use super::keys;
+use super::reply::Reply;
+use super::run::{Home, Read, Run};
+use super::script;
+use super::timeline;
+use crate::error::{Code, Error, Result};
+use crate::id::{UserId, VideoId};
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct CommentRecord {
+    pub id: u64,
+    pub user: UserId,
+    pub text: String,
+}
+
+/// `<id> <user id> <text>`
+fn record(reply: &Reply) -> Result<CommentRecord> {
+    let member = reply.text()?.unwrap_or_default();
+    let mut words = member.splitn(3, ' ');
+    let mut number = || words.next().and_then(|word| word.parse().ok());
+    match (number(), number(), words.next()) {
+        (Some(id), Some(user), Some(text)) => Ok(CommentRecord { id, user: UserId(user), text: text.to_owned() }),
+        _ => Err(Error::internal(format!("{} bytes that are no comment", member.len()))),
+    }
+}
+
+/// Gives the new comment's id.
+pub async fn add(run: &Arc<Run>, video: VideoId, user: UserId, text: &str) -> Result<u64> {
+    let keys = [keys::outbox(video.bucket()), keys::video(video), keys::comments(video)];
+    let arguments =
+        [Bytes::from(video.to_string()), Bytes::from(user.to_string()), Bytes::copy_from_slice(text.as_bytes())];
+    Home::new(run, video.bucket()).call_minting(&script::COMMENT_ADD, keys, arguments).await
+}
+
+/// Gives the deleted comment. Its author may, and the author of the video: else 100009.
+pub async fn delete(run: &Arc<Run>, video: VideoId, comment: u64, actor: UserId) -> Result<CommentRecord> {
+    let keys = [keys::outbox(video.bucket()), keys::video(video), keys::comments(video)];
+    let arguments = [video.0, comment, actor.0].map(|id| Bytes::from(id.to_string()));
+    let answer = Home::new(run, video.bucket()).call_seeing(&script::COMMENT_DELETE, keys, arguments).await?;
+    record(answer.value(1))
+}
+
+/// One page of a video's comments, newest first: at most `limit` ids below `before`; 100007 for an unknown video.
+pub async fn list(run: &Arc<Run>, video: VideoId, before: Option<u64>, limit: usize) -> Result<Vec<CommentRecord>> {
+    let mut read = Read::new(run);
+    read.push(video.bucket(), Command::new("EXISTS").arg(keys::video(video)));
+    read.push(video.bucket(), timeline::newest_below(keys::comments(video), before, limit));
+    match &read.send().await?[..] {
+        [exists, comments] if exists.number()? == Some(1) => comments.array()?.iter().map(record).collect(),
+        _ => Err(Code::NoVideo.into()),
+    }
+}

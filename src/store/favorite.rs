@@ -1,0 +1,40 @@
+//! Likes in Redis.
+
+use std::sync::Arc;
+
+use super::client::Command;
+use super::edge::{self, Edge};
+use super::keys;
+use super::run::{Read, Run};
+use super::script;
+use super::timeline::{self, Entry};
+use crate::error::{Code, Result};
+use crate::id::{UserId, VideoId};
+
+/// Likes a video, or no longer. `author`: whose video it is.
+pub async fn set(run: &Arc<Run>, user: UserId, video: VideoId, author: UserId, on: bool) -> Result<()> {
+    let edge = Edge {
+        from: user.0,
+        to: video.0,
+        home: video.bucket(),
+        mirror: user.bucket(),
+        set: &script::FAVORITE_SET,
+        set_keys: vec![keys::outbox(video.bucket()), keys::video(video), keys::user(author), keys::likers(video)],
+        read: &script::FAVORITE_READ,
+        read_keys: vec![keys::likers(video)],
+        apply: &script::FAVORITE_MIRROR,
+        apply_keys: vec![keys::recent(user.bucket()), keys::user(user), keys::likes(user), keys::liked(user)],
+    };
+    edge::set(run.clone(), edge, on).await
+}
+
+/// One page of the videos that a user likes, last liked first: entries below `before`; 100006 for an unknown user.
+pub async fn liked(run: &Arc<Run>, user: UserId, before: Option<u64>, limit: usize) -> Result<Vec<Entry>> {
+    let mut read = Read::new(run);
+    read.push(user.bucket(), Command::new("EXISTS").arg(keys::user(user)));
+    read.push(user.bucket(), timeline::newest_below(keys::liked(user), before, limit).arg("WITHSCORES"));
+    match &read.send().await?[..] {
+        [exists, entries] if exists.number()? == Some(1) => timeline::entries(entries),
+        _ => Err(Code::NoUser.into()),
+    }
+}

@@ -1,0 +1,73 @@
+//! Follows and friends in Redis.
+
+use std::sync::Arc;
+
+use super::client::Command;
+use super::edge::{self, Edge};
+use super::keys;
+use super::run::{Read, Run};
+use super::script;
+use super::timeline::{self, Entry};
+use crate::error::{Code, Result};
+use crate::id::UserId;
+
+/// Follows a user, or no longer. Oneself is 100002, an unknown user 100006.
+pub async fn set(run: &Arc<Run>, follower: UserId, followed: UserId, on: bool) -> Result<()> {
+    let edge = Edge {
+        from: follower.0,
+        to: followed.0,
+        home: followed.bucket(),
+        mirror: follower.bucket(),
+        set: &script::FOLLOW_SET,
+        set_keys: vec![
+            keys::outbox(followed.bucket()),
+            keys::user(followed),
+            keys::followers(followed),
+            keys::followed_by(followed),
+            keys::follows(followed),
+            keys::friends(followed),
+        ],
+        read: &script::FOLLOW_READ,
+        read_keys: vec![keys::followers(followed)],
+        apply: &script::FOLLOW_MIRROR,
+        apply_keys: vec![
+            keys::recent(follower.bucket()),
+            keys::user(follower),
+            keys::follows(follower),
+            keys::followed(follower),
+            keys::followers(follower),
+            keys::friends(follower),
+        ],
+    };
+    edge::set(run.clone(), edge, on).await
+}
+
+/// Which list of a user's relations.
+#[derive(Debug, Clone, Copy)]
+pub enum Relations {
+    Follows,
+    Followers,
+    Friends,
+}
+
+/// One page of a user's relations, the last one first: entries below `before`; 100006 for an unknown user.
+pub async fn list(
+    run: &Arc<Run>,
+    user: UserId,
+    relations: Relations,
+    before: Option<u64>,
+    limit: usize,
+) -> Result<Vec<Entry>> {
+    let key = match relations {
+        Relations::Follows => keys::followed(user),
+        Relations::Followers => keys::followed_by(user),
+        Relations::Friends => keys::friends(user),
+    };
+    let mut read = Read::new(run);
+    read.push(user.bucket(), Command::new("EXISTS").arg(keys::user(user)));
+    read.push(user.bucket(), timeline::newest_below(key, before, limit).arg("WITHSCORES"));
+    match &read.send().await?[..] {
+        [exists, entries] if exists.number()? == Some(1) => timeline::entries(entries),
+        _ => Err(Code::NoUser.into()),
+    }
+}
