@@ -1,9 +1,9 @@
 -- A user likes a video, or no longer does: the mirror end, which follows the home. Late, repeated and reordered calls
 -- change nothing.
 -- KEYS  1 head  2 recent  3 user  4 likes of the user  5 liked: their order
--- ARGV  1 epoch  2 floor  3 user id  4 video id  5 state  6 version
+-- ARGV  1 epoch  2 floor  3 user id  4 video id  5 state  6 version  7 place: the version of the change
 -- Reply {'OK', last} | {'STALE', last}: ask the home again | {'NO_USER'} | {'EPOCH'} | {'REWOUND'}
--- Example  likes {}, state 1, version 8192003 -> {'OK', '8192000'}; likes {9}, user favorites = 1
+-- Example  likes {}, state 1, version and place 8192003 -> {'OK', '8192000'}; likes {9}, user favorites = 1
 if redis.call('EXISTS', KEYS[3]) == 0 then
   return {'NO_USER'}
 end
@@ -25,7 +25,7 @@ if tostring(likes) ~= ARGV[5] then
   redis.call(on and 'SADD' or 'SREM', KEYS[4], ARGV[4])
   redis.call('HINCRBY', KEYS[3], 'favorites', on and 1 or -1)
   if on then
-    redis.call('ZADD', KEYS[5], ARGV[6], ARGV[4])
+    redis.call('ZADD', KEYS[5], ARGV[7], ARGV[4])
   else
     redis.call('ZREM', KEYS[5], ARGV[4])
   end

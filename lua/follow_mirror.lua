@@ -2,7 +2,7 @@
 -- calls change nothing.
 -- KEYS  1 head  2 recent  3 user (the follower)  4 follows of his  5 followed: their order  6 followers of his
 --       7 friends of his
--- ARGV  1 epoch  2 floor  3 follower id  4 followed id  5 state  6 version
+-- ARGV  1 epoch  2 floor  3 follower id  4 followed id  5 state  6 version  7 place: the version of the change
 -- Reply {'OK', last} | {'STALE', last}: ask the home again | {'NO_USER'} | {'EPOCH'} | {'REWOUND'}
 -- Example  follows {}, followers {9}, followed 9 -> {'OK', '8192000'}; follows {9}, friends {9}, user follows = 1
 if redis.call('EXISTS', KEYS[3]) == 0 then
@@ -28,13 +28,13 @@ if tostring(follows) ~= ARGV[5] then
   redis.call(on and 'SADD' or 'SREM', KEYS[4], ARGV[4])
   redis.call('HINCRBY', KEYS[3], 'follows', on and 1 or -1)
   if on then
-    redis.call('ZADD', KEYS[5], ARGV[6], ARGV[4])
+    redis.call('ZADD', KEYS[5], ARGV[7], ARGV[4])
   else
     redis.call('ZREM', KEYS[5], ARGV[4])
     redis.call('ZREM', KEYS[7], ARGV[4])
   end
   if on and mutual then
-    redis.call('ZADD', KEYS[7], ARGV[6], ARGV[4])
+    redis.call('ZADD', KEYS[7], ARGV[7], ARGV[4])
   end
 end
 return {'OK', seen}

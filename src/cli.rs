@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use clap::{Arg, ArgMatches, Command};
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
 use tracing::warn;
 
 use crate::archive::{Archive, migrate};
@@ -15,7 +16,9 @@ use crate::dev::{Durability, Stack, StoreOptions};
 use crate::error::{Error, Result};
 use crate::seed::{self, Sizes};
 use crate::server;
-use crate::sync::World;
+use crate::store::Slot;
+use crate::sync::admission::supervise;
+use crate::sync::{World, flush};
 
 /// Exit codes: 0 done, 1 failed, 2 usage.
 pub fn main() -> ExitCode {
@@ -45,6 +48,7 @@ pub fn main() -> ExitCode {
                 Some(postgres_url) => migrate_database(postgres_url).await,
                 None => with_stores(&config, async |stores| migrate_database(&stores.postgres_url).await).await,
             },
+            "flush" => with_stores(&config, async |stores| flush_outbox(&config, stores).await).await,
             "seed" => {
                 let sizes = sizes(matches);
                 with_stores(&config, async |stores| seed_world(&config, stores, &sizes).await).await
@@ -84,6 +88,12 @@ fn command() -> Command {
         .subcommand(with_settings(Command::new("migrate").about("Bring the tables of Postgres up to date").long_about(
             "Applies the migrations that are missing. Safe to run again, and from several machines at once.",
         )))
+        .subcommand(with_settings(
+            Command::new("flush").about("Wait until Postgres has all that was decided in Redis").long_about(
+                "Writes what the outbox holds to Postgres, or waits for the server that does, until it is empty: before a \
+                 deploy or a backup.",
+            ),
+        ))
         .subcommand(with_settings(
             Command::new("seed")
                 .about("Make a small world of users and videos worth looking at")
@@ -200,6 +210,18 @@ async fn dev(config: Arc<Config>) -> Result<()> {
     .await;
     stack.stop().await.map_err(Error::unavailable)?;
     served
+}
+
+async fn flush_outbox(config: &Arc<Config>, stores: Stores) -> Result<()> {
+    let world = World::open(config, &stores.redis_url, &stores.postgres_url)?;
+    let slot = Arc::new(Slot::default());
+    let tasks =
+        [tokio::spawn(supervise(world.gate.clone(), slot.clone())), tokio::spawn(world.flusher(slot.clone()).work())];
+    slot.ready().await;
+    flush::wait_until_empty(&slot.run()?, &world.archive).await?;
+    println!("the outbox is empty: Postgres has all that was decided");
+    tasks.iter().for_each(JoinHandle::abort);
+    Ok(())
 }
 
 async fn seed_world(config: &Arc<Config>, stores: Stores, sizes: &Sizes) -> Result<()> {

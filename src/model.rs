@@ -46,3 +46,49 @@ pub struct Video {
     /// Unix milliseconds, never later than now.
     pub create_time: i64,
 }
+
+/// One entry of an outbox: a resulting state, never a delta. Its version is the entry's position.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Change {
+    User { id: UserId },
+    Video { id: VideoId },
+    Cover { id: VideoId },
+    Favorite(EdgeChange),
+    Follow(EdgeChange),
+    Comment { id: u64, video: VideoId, user: UserId, text: String },
+    Uncomment { id: u64 },
+    Message { id: u64, low: UserId, high: UserId, from: UserId, time_ms: i64, text: String },
+}
+
+/// A like (from a user to a video) or a follow (from a user to a user).
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct EdgeChange {
+    pub from: u64,
+    pub to: u64,
+    pub on: bool,
+}
+
+/// A row of `favorite` or `follow`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct EdgeRow {
+    pub edge: EdgeChange,
+    /// The change that made it so; its place in an order.
+    pub version: u64,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct CommentRecord {
+    pub id: u64,
+    pub user: UserId,
+    pub text: String,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct MessageRecord {
+    pub id: u64,
+    pub from: UserId,
+    pub to: UserId,
+    pub text: String,
+    /// Unix milliseconds, unique within the chat.
+    pub time_ms: i64,
+}

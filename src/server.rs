@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use tokio::sync::{Notify, Semaphore, watch};
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 use crate::api::{self, Service};
 use crate::auth::password::Passwords;
@@ -19,7 +19,7 @@ use crate::http::{self, Cors, Limits};
 use crate::media::Prober;
 use crate::store::Slot;
 use crate::sync::admission::{Gate, supervise};
-use crate::sync::{World, pending, sweep};
+use crate::sync::{World, flush, pending, sweep};
 
 /// How long the line that says where it listens waits for Redis to be admitted.
 const READY_WAIT: Duration = Duration::from_secs(3);
@@ -75,7 +75,8 @@ pub async fn serve(world: World, token_secret: &[u8], mut stop: watch::Receiver<
             config.pending_after_ms,
             config.feed_window,
         )),
-        tokio::spawn(world.covers(background, published).work()),
+        tokio::spawn(world.flusher(background.clone()).work()),
+        tokio::spawn(world.covers(background.clone(), published).work()),
         tokio::spawn(sweep::work(world.archive.clone(), world.media.clone(), orphan_age)),
     ];
 
@@ -101,6 +102,15 @@ pub async fn serve(world: World, token_secret: &[u8], mut stop: watch::Receiver<
     })
     .await
     .map_err(Error::internal)?;
+    // So that the next start finds nothing to do. Redis keeps what is not written in time.
+    if let Ok(run) = background.run() {
+        let drained = flush::wait_until_empty(&run, &world.archive);
+        match tokio::time::timeout(config.shutdown_timeout_ms, drained).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => warn!("the outbox was not drained: {error}"),
+            Err(_) => warn!("the outbox was not drained in time"),
+        }
+    }
     for task in tasks {
         task.abort();
     }

@@ -3,6 +3,7 @@ select
     bucket,
     epoch,
     open,
+    position,
     relayed,
     greatest(
         seen,

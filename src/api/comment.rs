@@ -7,9 +7,8 @@ use super::{Service, view};
 use crate::error::{Code, Error, Result};
 use crate::http::{Request, TextKind, check_text, format_date};
 use crate::id::VideoId;
-use crate::model::User;
-use crate::store::comment::{self as store, CommentRecord};
-use crate::store::user;
+use crate::model::{CommentRecord, User};
+use crate::store::{comment as store, user};
 
 #[derive(Serialize)]
 pub(super) struct Comment {

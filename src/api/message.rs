@@ -7,8 +7,8 @@ use crate::config::{ChatPoll, ChatWith, MessageTime};
 use crate::error::{Error, Result};
 use crate::http::{Params, Request, TextKind, answer, check_text, format_date};
 use crate::id::UserId;
-use crate::store::message::{self as store, MessageRecord};
-use crate::store::user;
+use crate::model::MessageRecord;
+use crate::store::{message as store, user};
 
 #[derive(Serialize)]
 pub(super) struct Message {

@@ -1,18 +1,18 @@
 //! What Postgres knows of the buckets' life in Redis, and the steps of recovery and relay that are one transaction.
 
-use futures_util::{Stream, TryStreamExt};
 use tokio_postgres::{Client, Row};
 
-use super::{Archive, fault, videos};
+use super::{Archive, fault};
 use crate::error::{Error, Result};
-use crate::id::{Bucket, UserId};
-use crate::model::VideoRecord;
+use crate::id::Bucket;
 
 #[derive(Debug, Clone, Copy)]
 pub struct BucketRow {
     pub epoch: u64,
     pub open: bool,
-    /// Redis has everything up to here.
+    /// Its outbox is flushed up to here.
+    pub position: u64,
+    /// Both ends have everything up to here.
     pub relayed: u64,
     /// The highest id of the bucket that a committed step relied on.
     pub seen: u64,
@@ -25,15 +25,30 @@ pub async fn installation(session: &Client) -> Result<String> {
 
 /// One row for each of [`Bucket::all`].
 pub async fn all(session: &Client) -> Result<Vec<BucketRow>> {
-    let rows = session.query(include_str!("../../sql/queries/buckets.sql"), &[]).await.map_err(fault)?;
+    rows(session, include_str!("../../sql/queries/buckets.sql")).await
+}
+
+async fn rows(session: &Client, sql: &str) -> Result<Vec<BucketRow>> {
+    let rows = session.query(sql, &[]).await.map_err(fault)?;
     if rows.len() != Bucket::COUNT {
         return Err(Error::internal(format!("table bucket has {} rows, not {}", rows.len(), Bucket::COUNT)));
     }
     let number = |row: &Row, column| row.get::<_, i64>(column) as u64;
     Ok(rows
         .iter()
-        .map(|row| BucketRow { epoch: number(row, 1), open: row.get(2), relayed: number(row, 3), seen: number(row, 4) })
+        .map(|row| BucketRow {
+            epoch: number(row, 1),
+            open: row.get(2),
+            position: number(row, 3),
+            relayed: number(row, 4),
+            seen: number(row, 5),
+        })
         .collect())
+}
+
+/// As [`all`], without looking at the newest rows: `seen` is what was noted.
+pub async fn positions(session: &Client) -> Result<Vec<BucketRow>> {
+    rows(session, include_str!("../../sql/queries/bucket_positions.sql")).await
 }
 
 pub async fn is_run_admitted(session: &Client, run_id: &str) -> Result<bool> {
@@ -73,34 +88,34 @@ fn all_buckets(changed: u64, step: &str) -> Result<()> {
     Err(Error::unavailable(format!("another recovery is ahead: {changed} buckets {step}")))
 }
 
-/// The rows of a bucket that changed after `version`, as a stream: a bucket may be larger than memory allows.
-pub async fn users_after(
-    session: &Client,
-    bucket: Bucket,
-    version: u64,
-) -> Result<impl Stream<Item = Result<(UserId, String)>>> {
-    let rows = rows_after(session, include_str!("../../sql/queries/bucket_users.sql"), bucket, version).await?;
-    Ok(rows.map_ok(|row| (UserId::from(row.get::<_, i64>(0)), row.get(1))))
+/// Whether this session is now the one that flushes; it is until it ends. A session that hangs is ended by Postgres, so
+/// that another can take over.
+pub async fn try_lock_flush(session: &Client) -> Result<bool> {
+    session
+        .batch_execute("set idle_session_timeout = '3s'; set idle_in_transaction_session_timeout = '3s'")
+        .await
+        .map_err(fault)?;
+    let row = session.query_one(include_str!("../../sql/queries/flush_lock.sql"), &[]).await.map_err(fault)?;
+    Ok(row.get(0))
 }
 
-pub async fn videos_after(
-    session: &Client,
-    bucket: Bucket,
-    version: u64,
-) -> Result<impl Stream<Item = Result<VideoRecord>>> {
-    let rows = rows_after(session, include_str!("../../sql/queries/bucket_videos.sql"), bucket, version).await?;
-    Ok(rows.map_ok(|row| videos::record(&row)))
-}
-
-async fn rows_after(
-    session: &Client,
-    sql: &str,
-    bucket: Bucket,
-    version: u64,
-) -> Result<impl Stream<Item = Result<Row>> + use<>> {
-    let parameters: [i64; 2] = [bucket.number().into(), version as i64];
-    let rows = session.query_raw(sql, parameters).await.map_err(fault)?;
-    Ok(rows.map_err(fault))
+/// Notes up to where both ends have everything, and the ids that the mirrors minted when they confirmed it; all or
+/// nothing.
+pub async fn relayed(session: &mut Client, relayed: &[(Bucket, u64, u64)], seen: &[(Bucket, u64, u64)]) -> Result<()> {
+    let transaction = session.transaction().await.map_err(fault)?;
+    for (rows, sql) in [
+        (relayed, include_str!("../../sql/queries/flush_relayed.sql")),
+        (seen, include_str!("../../sql/queries/buckets_seen.sql")),
+    ] {
+        let buckets: Vec<i16> = rows.iter().map(|(bucket, _, _)| bucket.number() as i16).collect();
+        let epochs: Vec<i64> = rows.iter().map(|(_, epoch, _)| *epoch as i64).collect();
+        let ids: Vec<i64> = rows.iter().map(|(_, _, id)| *id as i64).collect();
+        let noted = transaction.execute(sql, &[&buckets, &epochs, &ids]).await.map_err(fault)?;
+        if noted != rows.len() as u64 {
+            return Err(Error::unavailable("a recovery began meanwhile"));
+        }
+    }
+    transaction.commit().await.map_err(fault)
 }
 
 /// What the relay did for pending rows: ids and the versions at which Redis shows them.

@@ -5,7 +5,10 @@ use tokio_postgres::Client;
 use super::{Archive, fault};
 use crate::error::{Error, Result};
 
-const MIGRATIONS: &[(i32, &str)] = &[(1, include_str!("../../sql/migrations/0001_users_and_videos.sql"))];
+const MIGRATIONS: &[(i32, &str)] = &[
+    (1, include_str!("../../sql/migrations/0001_users_and_videos.sql")),
+    (2, include_str!("../../sql/migrations/0002_edges_comments_messages.sql")),
+];
 
 /// Applies what is missing; gives how many were. Safe to run from several processes at once.
 pub async fn migrate(archive: &Archive) -> Result<usize> {

@@ -1,6 +1,8 @@
 //! Postgres: every fact, for good. One function for each file of `sql/queries`.
 
 pub mod buckets;
+pub mod flush;
+pub mod load;
 pub mod migrate;
 pub mod users;
 pub mod videos;

@@ -12,15 +12,14 @@ use super::script;
 use super::timeline;
 use crate::error::{Code, Error, Result};
 use crate::id::{UserId, VideoId};
+use crate::model::CommentRecord;
 
-#[derive(Debug, Clone, PartialEq)]
-pub struct CommentRecord {
-    pub id: u64,
-    pub user: UserId,
-    pub text: String,
+/// How a comment is stored: `<id> <user id> <text>`.
+pub(super) fn member(comment: &CommentRecord) -> String {
+    format!("{} {} {}", comment.id, comment.user, comment.text)
 }
 
-/// `<id> <user id> <text>`
+/// See [`member`].
 fn record(reply: &Reply) -> Result<CommentRecord> {
     let member = reply.text()?.unwrap_or_default();
     let mut words = member.splitn(3, ' ');

@@ -22,39 +22,58 @@ pub(super) struct Edge {
     pub to: u64,
     pub home: Bucket,
     pub mirror: Bucket,
-    pub set: &'static Script,
-    pub set_keys: Vec<String>,
     pub read: &'static Script,
     pub read_keys: Vec<String>,
     pub apply: &'static Script,
     pub apply_keys: Vec<String>,
 }
 
-/// Brings an edge to a state, at both ends. Once begun it goes on though the client leaves.
-pub(super) async fn set(run: Arc<Run>, edge: Edge, on: bool) -> Result<()> {
-    tokio::spawn(async move { both_ends(&run, &edge, on).await }).await.map_err(Error::internal)?
+/// Brings an edge to a state, at both ends. `script` decides at the home, with `keys`. Once begun it goes on though the
+/// client leaves. Gives the version of the decision.
+pub(super) async fn set(
+    run: Arc<Run>,
+    edge: Edge,
+    script: &'static Script,
+    keys: Vec<String>,
+    on: bool,
+) -> Result<u64> {
+    let steps = async move {
+        let arguments = [Bytes::from(edge.from.to_string()), Bytes::from(edge.to.to_string()), state(on)];
+        let version = Home::new(&run, edge.home).call_minting(script, keys, arguments).await?;
+        follow_home(&run, &edge, version, version, on).await?;
+        Ok(version)
+    };
+    tokio::spawn(steps).await.map_err(Error::internal)?
 }
 
-async fn both_ends(run: &Arc<Run>, edge: &Edge, wanted: bool) -> Result<()> {
-    let home = Home::new(run, edge.home);
-    let mirror = Home::new(run, edge.mirror);
-    let (from, to) = (Bytes::from(edge.from.to_string()), Bytes::from(edge.to.to_string()));
+/// Brings the mirror of an edge after its home, whatever that has decided. `place`: the version of the edge's change.
+pub(super) async fn bring_mirror(run: &Arc<Run>, edge: &Edge, place: u64) -> Result<()> {
+    let (version, on) = read_home(run, edge, 0).await?;
+    follow_home(run, edge, place, version, on).await
+}
 
-    let arguments = [from.clone(), to.clone(), state(wanted)];
-    let mut version = home.call_minting(edge.set, edge.set_keys.clone(), arguments).await?;
-    let mut on = wanted;
+/// `version` is what the mirror judges by, and may be of a later question than the change; `place` is where the edge
+/// stands in an order, which a reload from Postgres must give again.
+async fn follow_home(run: &Arc<Run>, edge: &Edge, place: u64, mut version: u64, mut on: bool) -> Result<()> {
+    let mirror = Home::new(run, edge.mirror);
     for _ in 0..ROUNDS_MAX {
-        let arguments = [from.clone(), to.clone(), state(on), Bytes::from(version.to_string())];
+        let ids = [edge.from, edge.to].map(|id| Bytes::from(id.to_string()));
+        let arguments = ids.into_iter().chain([state(on)]);
+        let arguments = arguments.chain([version, place].map(|number| Bytes::from(number.to_string())));
         let applied = mirror.call_seeing(edge.apply, edge.apply_keys.clone(), arguments).await?;
         if !applied.stale {
             return Ok(());
         }
-        let arguments = [from.clone(), Bytes::from(applied.value(0).required_number()?.to_string())];
-        let decided = home.call_seeing(edge.read, edge.read_keys.clone(), arguments).await?;
-        version = decided.value(0).required_number()?;
-        on = decided.value(1).required_number()? == 1;
+        (version, on) = read_home(run, edge, applied.value(0).required_number()?).await?;
     }
     Err(Error::unavailable(format!("the mirror {} of an edge stays ahead of its home {}", edge.mirror, edge.home)))
+}
+
+/// A version above `at_least`, and the state that the home has decided.
+async fn read_home(run: &Arc<Run>, edge: &Edge, at_least: u64) -> Result<(u64, bool)> {
+    let arguments = [edge.from, at_least].map(|number| Bytes::from(number.to_string()));
+    let decided = Home::new(run, edge.home).call_seeing(edge.read, edge.read_keys.clone(), arguments).await?;
+    Ok((decided.value(0).required_number()?, decided.value(1).required_number()? == 1))
 }
 
 fn state(on: bool) -> Bytes {

@@ -11,21 +11,28 @@ use super::timeline::{self, Entry};
 use crate::error::{Code, Result};
 use crate::id::{UserId, VideoId};
 
-/// Likes a video, or no longer. `author`: whose video it is.
-pub async fn set(run: &Arc<Run>, user: UserId, video: VideoId, author: UserId, on: bool) -> Result<()> {
-    let edge = Edge {
+fn edge(user: UserId, video: VideoId) -> Edge {
+    Edge {
         from: user.0,
         to: video.0,
         home: video.bucket(),
         mirror: user.bucket(),
-        set: &script::FAVORITE_SET,
-        set_keys: vec![keys::outbox(video.bucket()), keys::video(video), keys::user(author), keys::likers(video)],
         read: &script::FAVORITE_READ,
         read_keys: vec![keys::likers(video)],
         apply: &script::FAVORITE_MIRROR,
         apply_keys: vec![keys::recent(user.bucket()), keys::user(user), keys::likes(user), keys::liked(user)],
-    };
-    edge::set(run.clone(), edge, on).await
+    }
+}
+
+/// Likes a video, or no longer. `author`: whose video it is. Gives the version of the decision.
+pub async fn set(run: &Arc<Run>, user: UserId, video: VideoId, author: UserId, on: bool) -> Result<u64> {
+    let keys = vec![keys::outbox(video.bucket()), keys::video(video), keys::user(author), keys::likers(video)];
+    edge::set(run.clone(), edge(user, video), &script::FAVORITE_SET, keys, on).await
+}
+
+/// Brings the mirror end after the home. `place`: the version of the change.
+pub async fn bring_mirror(run: &Arc<Run>, user: UserId, video: VideoId, place: u64) -> Result<()> {
+    edge::bring_mirror(run, &edge(user, video), place).await
 }
 
 /// One page of the videos that a user likes, last liked first: entries below `before`; 100006 for an unknown user.

@@ -11,19 +11,15 @@ use super::run::{Home, Read, Run};
 use super::script;
 use crate::error::{Code, Error, Result};
 use crate::id::UserId;
+use crate::model::MessageRecord;
 
-#[derive(Debug, Clone, PartialEq)]
-pub struct MessageRecord {
-    pub id: u64,
-    pub from: UserId,
-    pub to: UserId,
-    pub text: String,
-    /// Unix milliseconds, unique within the chat.
-    pub time_ms: i64,
+/// How a message is stored: `<id> <sender id> <text>`.
+pub(super) fn member(message: &MessageRecord) -> String {
+    format!("{} {} {}", message.id, message.from, message.text)
 }
 
 /// Two users in the order in which their chat is stored.
-fn pair(one: UserId, other: UserId) -> (UserId, UserId) {
+pub(super) fn pair(one: UserId, other: UserId) -> (UserId, UserId) {
     if one < other { (one, other) } else { (other, one) }
 }
 

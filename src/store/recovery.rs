@@ -11,8 +11,7 @@ use super::keys;
 use super::run::{Head, Home, Run};
 use super::script;
 use crate::error::{Error, Result};
-use crate::id::{Bucket, UserId, VideoId};
-use crate::model::VideoRecord;
+use crate::id::Bucket;
 
 /// What a Redis looks like before anything is believed of it.
 pub struct Inspection {
@@ -115,38 +114,8 @@ async fn scan(client: &Client, mut each: impl FnMut(Option<Bucket>, &str) -> Res
     }
 }
 
-impl Home {
-    pub async fn load_users(&self, users: &[(UserId, String)]) -> Result<()> {
-        let keys = users.iter().map(|(id, _)| keys::user(*id));
-        let names = users.iter().map(|(_, name)| Bytes::from(name.clone()));
-        self.call(&script::USERS_LOAD, keys, names).await.map(drop)
-    }
-
-    /// `cover` of each video is written as it is.
-    pub async fn load_videos(&self, videos: &[VideoRecord]) -> Result<()> {
-        let keys = videos
-            .iter()
-            .flat_map(|video| [keys::user(video.author), keys::video(video.id), keys::works(video.author)]);
-        let values = videos.iter().flat_map(|video| {
-            [
-                Bytes::from(video.id.to_string()),
-                Bytes::from(video.author.to_string()),
-                Bytes::from(video.title.clone()),
-                Bytes::from(video.object.clone()),
-                Bytes::from_static(if video.cover { b"1" } else { b"0" }),
-            ]
-        });
-        self.call(&script::VIDEOS_LOAD, keys, values).await.map(drop)
-    }
-
-    /// `floor`: the highest id that the feed leaves out, 0 for none.
-    pub async fn load_feed(&self, floor: u64, ids: &[VideoId]) -> Result<()> {
-        let numbers = std::iter::once(floor).chain(ids.iter().map(|id| id.0));
-        let arguments = numbers.map(|number| Bytes::from(number.to_string()));
-        self.call(&script::FEED_LOAD, [keys::feed(), keys::feed_floor()], arguments).await.map(drop)
-    }
-
-    pub async fn open(&self, base: u64) -> Result<()> {
-        self.call(&script::BUCKET_OPEN, [], [Bytes::from(base.to_string())]).await.map(drop)
-    }
+/// Opens a recovered bucket at `base`.
+pub async fn open(run: &Arc<Run>, bucket: Bucket, base: u64) -> Result<()> {
+    let keys = [keys::outbox(bucket), keys::recent(bucket)];
+    Home::new(run, bucket).call(&script::BUCKET_OPEN, keys, [Bytes::from(base.to_string())]).await.map(drop)
 }

@@ -11,22 +11,12 @@ use super::timeline::{self, Entry};
 use crate::error::{Code, Result};
 use crate::id::UserId;
 
-/// Follows a user, or no longer. Oneself is 100002, an unknown user 100006.
-pub async fn set(run: &Arc<Run>, follower: UserId, followed: UserId, on: bool) -> Result<()> {
-    let edge = Edge {
+fn edge(follower: UserId, followed: UserId) -> Edge {
+    Edge {
         from: follower.0,
         to: followed.0,
         home: followed.bucket(),
         mirror: follower.bucket(),
-        set: &script::FOLLOW_SET,
-        set_keys: vec![
-            keys::outbox(followed.bucket()),
-            keys::user(followed),
-            keys::followers(followed),
-            keys::followed_by(followed),
-            keys::follows(followed),
-            keys::friends(followed),
-        ],
         read: &script::FOLLOW_READ,
         read_keys: vec![keys::followers(followed)],
         apply: &script::FOLLOW_MIRROR,
@@ -38,8 +28,25 @@ pub async fn set(run: &Arc<Run>, follower: UserId, followed: UserId, on: bool) -
             keys::followers(follower),
             keys::friends(follower),
         ],
-    };
-    edge::set(run.clone(), edge, on).await
+    }
+}
+
+/// Follows a user, or no longer. Oneself is 100002, an unknown user 100006. Gives the version of the decision.
+pub async fn set(run: &Arc<Run>, follower: UserId, followed: UserId, on: bool) -> Result<u64> {
+    let keys = vec![
+        keys::outbox(followed.bucket()),
+        keys::user(followed),
+        keys::followers(followed),
+        keys::followed_by(followed),
+        keys::follows(followed),
+        keys::friends(followed),
+    ];
+    edge::set(run.clone(), edge(follower, followed), &script::FOLLOW_SET, keys, on).await
+}
+
+/// Brings the mirror end after the home. `place`: the version of the change.
+pub async fn bring_mirror(run: &Arc<Run>, follower: UserId, followed: UserId, place: u64) -> Result<()> {
+    edge::bring_mirror(run, &edge(follower, followed), place).await
 }
 
 /// Which list of a user's relations.

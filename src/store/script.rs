@@ -52,12 +52,20 @@ scripts! {
     COMMENT_ADD = "comment_add", Some("open");
     COMMENT_DELETE = "comment_delete", Some("open");
     MESSAGE_SEND = "message_send", Some("open");
+    MIRROR_CONFIRM = "mirror_confirm", Some("open");
+    MIRROR_FORGET = "mirror_forget", Some("open");
+    OUTBOX_TRIM = "outbox_trim", Some("open");
     BUCKET_CLOSE = "bucket_close", None;
     BUCKET_CLEAR = "bucket_clear", Some("closed");
     BUCKET_OPEN = "bucket_open", Some("closed");
     USERS_LOAD = "users_load", Some("closed");
     VIDEOS_LOAD = "videos_load", Some("closed");
     FEED_LOAD = "feed_load", Some("closed");
+    FAVORITES_LOAD = "favorites_load", Some("closed");
+    FAVORITE_MIRRORS_LOAD = "favorite_mirrors_load", Some("closed");
+    FOLLOWS_LOAD = "follows_load", Some("closed");
+    COMMENTS_LOAD = "comments_load", Some("closed");
+    MESSAGES_LOAD = "messages_load", Some("closed");
 }
 
 impl Script {

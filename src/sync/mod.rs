@@ -3,10 +3,13 @@
 
 pub mod admission;
 pub mod cover;
+pub mod flush;
+mod load;
 pub mod pending;
 pub mod publish;
 mod recovery;
 pub mod register;
+mod relay;
 pub mod sweep;
 mod world;
 

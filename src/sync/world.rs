@@ -6,6 +6,7 @@ use tokio::sync::Notify;
 
 use super::admission::Gate;
 use super::cover::Covers;
+use super::flush::Flusher;
 use crate::archive::Archive;
 use crate::config::Config;
 use crate::error::{Error, Result};
@@ -28,6 +29,15 @@ impl World {
             .and_then(Media::open)
             .map_err(|error| Error::unavailable(format!("media folder: {error}")))?;
         Ok(World { config: config.clone(), gate: Arc::new(gate), archive, media })
+    }
+
+    pub fn flusher(&self, slot: Arc<Slot>) -> Flusher {
+        Flusher {
+            slot,
+            archive: self.archive.clone(),
+            interval: self.config.flush_interval_ms,
+            feed_window: self.config.feed_window,
+        }
     }
 
     pub fn covers(&self, slot: Arc<Slot>, published: Arc<Notify>) -> Covers {

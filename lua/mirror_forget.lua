@@ -1,0 +1,16 @@
+-- Forgets versions of edges that are flushed and confirmed: from here on what is not newer than the highest of them
+-- is stale.
+-- KEYS  1 head  2 recent
+-- ARGV  1 epoch  2 floor  3... edge, version: two for each
+-- Reply {'OK', id} | {'EPOCH'} | {'REWOUND'}
+-- Example  recent {favorite:7:9 = 8192003}, that edge -> {'OK', '8192004'}; recent {}, head forgotten = 8192003
+redis.call('ZCARD', KEYS[2])
+for i = 3, #ARGV, 2 do
+  if redis.call('ZSCORE', KEYS[2], ARGV[i]) == ARGV[i + 1] then
+    redis.call('ZREM', KEYS[2], ARGV[i])
+    if tonumber(ARGV[i + 1]) > tonumber(forgotten) then
+      forgotten = ARGV[i + 1]
+    end
+  end
+end
+return {'OK', mint()}

@@ -1,6 +1,0 @@
--- Users of a bucket that changed after a version, for loading Redis.
--- $1 bucket bigint, $2 version bigint
-select id, name
-from users
-where (id >> 5) & 255 = $1 and greatest(id, version) > $2
-order by id

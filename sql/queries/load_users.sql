@@ -1,0 +1,7 @@
+-- Users, bucket by bucket, for loading Redis.
+-- $1 version bigint: only what changed after it and after what its home had relayed; 0: everything
+select id, name
+from users
+join bucket on bucket.bucket = (id >> 5) & 255
+where $1::bigint = 0 or (greatest(id, version) > $1::bigint and greatest(id, version) > relayed)
+order by (id >> 5) & 255, id

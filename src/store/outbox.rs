@@ -1,0 +1,217 @@
+//! Reading and trimming the outboxes, and what the relay asks of the mirrors.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::client::{Client, Command};
+use super::keys;
+use super::reply::Reply;
+use super::run::{Home, Read, Run};
+use super::script;
+use crate::error::{Error, Result};
+use crate::id::{Bucket, UserId, VideoId};
+use crate::model::{Change, EdgeChange};
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct OutboxEntry {
+    pub bucket: Bucket,
+    /// Also the version of the change.
+    pub position: u64,
+    /// As they stand in the stream: field, value, field, value…
+    pub fields: Vec<String>,
+    /// What the fields say; `None` where that cannot be read.
+    pub change: Option<Change>,
+}
+
+/// Entries behind a position of each bucket, at most `count` of each, in the order of the stream.
+pub async fn entries(run: &Arc<Run>, after: &[(Bucket, u64)], count: usize) -> Result<Vec<OutboxEntry>> {
+    let mut read = Read::new(run);
+    for (bucket, position) in after {
+        read.push(*bucket, range(*bucket, *position, count));
+    }
+    decode(after, &read.send().await?)
+}
+
+/// The same for buckets that are closed for recovery.
+pub async fn closed_entries(client: &Client, after: &[(Bucket, u64)], count: usize) -> Result<Vec<OutboxEntry>> {
+    let commands = after.iter().map(|(bucket, position)| range(*bucket, *position, count)).collect();
+    let mut replies = Vec::with_capacity(after.len());
+    for answer in client.pipeline(commands).await {
+        replies.push(answer?);
+    }
+    decode(after, &replies)
+}
+
+/// How many entries all outboxes hold.
+pub async fn length(run: &Arc<Run>) -> Result<u64> {
+    let mut read = Read::new(run);
+    for bucket in Bucket::all() {
+        read.push(bucket, Command::new("XLEN").arg(keys::outbox(bucket)));
+    }
+    read.send().await?.iter().map(Reply::required_number).sum()
+}
+
+fn range(bucket: Bucket, after: u64, count: usize) -> Command {
+    let range = Command::new("XRANGE").arg(keys::outbox(bucket)).arg(format!("({after}-0")).arg("+");
+    range.arg("COUNT").arg(count.to_string())
+}
+
+fn decode(after: &[(Bucket, u64)], replies: &[Reply]) -> Result<Vec<OutboxEntry>> {
+    let mut entries = Vec::new();
+    for ((bucket, _), reply) in after.iter().zip(replies) {
+        for entry in reply.array()? {
+            entries.push(decode_one(*bucket, entry)?);
+        }
+    }
+    Ok(entries)
+}
+
+fn decode_one(bucket: Bucket, entry: &Reply) -> Result<OutboxEntry> {
+    let bad = || Error::internal(format!("outbox {bucket} answered {entry:?}"));
+    let [id, fields] = entry.array()? else { return Err(bad()) };
+    // A second part of the id that is not 0 is nothing we write; it sorts behind the same position.
+    let position = id.text()?.and_then(|id| id.split('-').next()?.parse().ok()).ok_or_else(bad)?;
+    let fields: Vec<String> = fields
+        .array()?
+        .iter()
+        .map(|field| String::from_utf8_lossy(field.bytes().map_or(&[], |bytes| &bytes[..])).into_owned())
+        .collect();
+    let change = change(&fields);
+    Ok(OutboxEntry { bucket, position, fields, change })
+}
+
+fn change(fields: &[String]) -> Option<Change> {
+    let text = |name: &str| fields.chunks_exact(2).find(|pair| pair[0] == name).map(|pair| pair[1].as_str());
+    let number = |name: &str| text(name)?.parse::<u64>().ok();
+    let edge = || {
+        let on = match text("on")? {
+            "1" => true,
+            "0" => false,
+            _ => return None,
+        };
+        Some(EdgeChange { from: number("from")?, to: number("to")?, on })
+    };
+    Some(match text("kind")? {
+        "user" => Change::User { id: UserId(number("id")?) },
+        "video" => Change::Video { id: VideoId(number("id")?) },
+        "cover" => Change::Cover { id: VideoId(number("id")?) },
+        "favorite" => Change::Favorite(edge()?),
+        "follow" => Change::Follow(edge()?),
+        "comment" => Change::Comment {
+            id: number("id")?,
+            video: VideoId(number("video")?),
+            user: UserId(number("user")?),
+            text: text("text")?.to_owned(),
+        },
+        "uncomment" => Change::Uncomment { id: number("id")? },
+        "message" => Change::Message {
+            id: number("id")?,
+            low: UserId(number("low")?),
+            high: UserId(number("high")?),
+            from: UserId(number("from")?),
+            time_ms: number("time")? as i64,
+            text: text("text")?.to_owned(),
+        },
+        _ => return None,
+    })
+}
+
+/// An edge as the mirror side of a bucket remembers it, with a version.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Remembered {
+    /// `favorite:<from>:<to>` or `follow:<from>:<to>`
+    pub name: String,
+    pub version: u64,
+}
+
+impl Remembered {
+    pub fn favorite(edge: &EdgeChange, version: u64) -> Remembered {
+        Remembered { name: format!("favorite:{}:{}", edge.from, edge.to), version }
+    }
+
+    pub fn follow(edge: &EdgeChange, version: u64) -> Remembered {
+        Remembered { name: format!("follow:{}:{}", edge.from, edge.to), version }
+    }
+
+    /// Where the edge was decided.
+    pub fn home(&self) -> Option<Bucket> {
+        Some(crate::id::bucket_of(self.name.rsplit_once(':')?.1.parse().ok()?))
+    }
+}
+
+fn pairs(edges: &[Remembered]) -> impl Iterator<Item = Bytes> {
+    edges.iter().flat_map(|edge| [Bytes::from(edge.name.clone()), Bytes::from(edge.version.to_string())])
+}
+
+/// Which of these edges (by place) the mirror side of a bucket misses, and an id that it minted.
+pub async fn missing_mirrors(run: &Arc<Run>, mirror: Bucket, edges: &[Remembered]) -> Result<(u64, HashSet<usize>)> {
+    let home = Home::new(run, mirror);
+    let answer = home.call_seeing(&script::MIRROR_CONFIRM, [keys::recent(mirror)], pairs(edges)).await?;
+    let missing = (1..).map(|place| answer.value(place)).take_while(|value| **value != Reply::Nil);
+    let missing: Result<HashSet<usize>> = missing.map(|place| Ok(place.required_number()? as usize)).collect();
+    Ok((answer.value(0).required_number()?, missing?))
+}
+
+/// The oldest edges that the mirror sides of all buckets remember from before `before`: at most `count` of each bucket.
+pub async fn remembered_before(run: &Arc<Run>, before: u64, count: usize) -> Result<Vec<(Bucket, Vec<Remembered>)>> {
+    let mut read = Read::new(run);
+    for bucket in Bucket::all() {
+        let range = Command::new("ZRANGE").arg(keys::recent(bucket)).arg("-inf").arg(format!("({before}"));
+        let range = range.arg("BYSCORE").arg("LIMIT").arg("0").arg(count.to_string()).arg("WITHSCORES");
+        read.push(bucket, range);
+    }
+    let replies = read.send().await?;
+    let mut remembered = Vec::new();
+    for (bucket, reply) in Bucket::all().zip(&replies) {
+        let mut edges = Vec::new();
+        for pair in reply.array()?.chunks_exact(2) {
+            let name = pair[0].text()?.unwrap_or_default().to_owned();
+            edges.push(Remembered { name, version: pair[1].required_number()? });
+        }
+        if !edges.is_empty() {
+            remembered.push((bucket, edges));
+        }
+    }
+    Ok(remembered)
+}
+
+/// Forgets edges that are flushed and that their mirror has; gives an id that the bucket minted.
+pub async fn forget(run: &Arc<Run>, mirror: Bucket, edges: &[Remembered]) -> Result<u64> {
+    let home = Home::new(run, mirror);
+    home.call_minting(&script::MIRROR_FORGET, [keys::recent(mirror)], pairs(edges)).await
+}
+
+/// Removes entries below a position.
+pub async fn trim(run: &Arc<Run>, bucket: Bucket, position: u64) -> Result<()> {
+    let arguments = [Bytes::from(position.to_string())];
+    Home::new(run, bucket).call(&script::OUTBOX_TRIM, [keys::outbox(bucket)], arguments).await.map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Option<Change> {
+        change(&text.split(' ').map(str::to_owned).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn entries_are_read_or_named_unreadable() {
+        let edge = EdgeChange { from: 7, to: 9, on: true };
+        assert_eq!(read("kind favorite from 7 to 9 on 1"), Some(Change::Favorite(edge)));
+        assert_eq!(read("kind uncomment id 5 video 9"), Some(Change::Uncomment { id: 5 }));
+        for unreadable in ["", "kind", "kind nothing", "kind favorite from x to 9 on 1", "kind follow from 7 to 9 on 2"]
+        {
+            assert_eq!(read(unreadable), None, "{unreadable}");
+        }
+    }
+
+    #[test]
+    fn a_remembered_edge_knows_its_home() {
+        let to = Bucket::new(42).unwrap().id_at(1_000);
+        let edge = Remembered::favorite(&EdgeChange { from: 7, to, on: true }, 1);
+        assert_eq!(edge.home(), Bucket::new(42));
+    }
+}

@@ -1,0 +1,180 @@
+//! Write-behind: what was decided in Redis is written to Postgres, and the mirror ends are brought after their homes.
+//!
+//! One server does it, elected by an advisory lock that the session holds which also runs the transactions; nothing
+//! relies on there being one. The position up to which an outbox is flushed lies in Postgres and moves with the rows, so
+//! any crash replays harmlessly: rows are states with versions, and an older one never wins.
+//!
+//! A pass: read what lies behind `relayed`; write what lies behind `position`; ask the mirrors what they miss and bring
+//! it; note `relayed`. Streams are trimmed behind that, keeping a tail for a Postgres that is put back.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+use tokio_postgres::Client as Session;
+use tracing::{debug, info, warn};
+
+use super::relay;
+use crate::archive::Archive;
+use crate::archive::buckets::{self, BucketRow};
+use crate::archive::flush::{self, Item, Move};
+use crate::error::Result;
+use crate::id::{self, Bucket};
+use crate::store::outbox::{self, OutboxEntry};
+use crate::store::{Client, Run, Slot};
+
+/// Entries of one bucket in one pass; what is left comes with the next.
+const ENTRIES_MAX: usize = 256;
+/// How often a server asks whether it is to flush.
+const ELECTION_INTERVAL: Duration = Duration::from_millis(500);
+const RETRY_DELAY: Duration = Duration::from_millis(500);
+const DRAIN_POLL: Duration = Duration::from_millis(20);
+/// How often streams are trimmed and mirrors forget.
+const TRIM_INTERVAL: Duration = Duration::from_secs(5);
+/// What streams keep behind `relayed`.
+const TAIL: Duration = Duration::from_secs(300);
+
+pub struct Flusher {
+    pub slot: Arc<Slot>,
+    pub archive: Archive,
+    pub interval: Duration,
+    pub feed_window: u64,
+}
+
+impl Flusher {
+    /// Flushes whenever this server is the elected one, for ever.
+    pub async fn work(self) {
+        loop {
+            if let Err(error) = self.stand_and_serve().await {
+                warn!("the outbox is not flushed: {error}");
+            }
+            sleep(RETRY_DELAY).await;
+        }
+    }
+
+    /// Waits to be elected, then flushes until something fails.
+    async fn stand_and_serve(&self) -> Result<()> {
+        self.slot.ready().await;
+        let mut session = self.archive.session().await?;
+        while !buckets::try_lock_flush(&session).await? {
+            sleep(ELECTION_INTERVAL).await;
+        }
+        debug!("this server flushes the outbox");
+        let mut trimmed_at = Instant::now();
+        loop {
+            let run = self.slot.run()?;
+            let more = self.pass(&run, &mut session).await?;
+            if trimmed_at.elapsed() > TRIM_INTERVAL {
+                trimmed_at = Instant::now();
+                self.trim(&run, &mut session).await?;
+            }
+            if !more {
+                sleep(self.interval).await;
+            }
+        }
+    }
+
+    /// Whether there may be more to do at once.
+    async fn pass(&self, run: &Arc<Run>, session: &mut Session) -> Result<bool> {
+        let rows = buckets::positions(session).await?;
+        let after: Vec<(Bucket, u64)> = open_buckets(run, &rows).map(|(bucket, row)| (bucket, row.relayed)).collect();
+        let entries = outbox::entries(run, &after, ENTRIES_MAX).await?;
+        if entries.is_empty() {
+            return Ok(false);
+        }
+        let moves = moves(&entries, &rows);
+        if !moves.is_empty() {
+            let dead = flush::commit(session, &items(&entries, &rows), &moves, true).await?;
+            if dead > 0 {
+                warn!(dead, "outbox entries that Postgres refuses were put into dead_letter");
+            }
+        }
+        relay::relay(run, session, &entries, self.feed_window).await?;
+        Ok(entries.len() >= ENTRIES_MAX)
+    }
+
+    /// Removes what both ends have had for a while, from the streams and from the mirrors' memory.
+    async fn trim(&self, run: &Arc<Run>, session: &mut Session) -> Result<()> {
+        let rows = buckets::positions(session).await?;
+        relay::forget(run, session, &rows).await?;
+        for (bucket, row) in open_buckets(run, &rows).filter(|(bucket, _)| *bucket != Bucket::FEED) {
+            let tail_begins = id::lowest_at(id::unix_ms_of(row.relayed) - TAIL.as_millis() as i64);
+            outbox::trim(run, bucket, tail_begins).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Waits until all that was decided before this call is written and relayed, by whichever server flushes.
+pub async fn wait_until_empty(run: &Arc<Run>, archive: &Archive) -> Result<()> {
+    let session = archive.session().await?;
+    loop {
+        let rows = buckets::positions(&session).await?;
+        let after: Vec<(Bucket, u64)> = open_buckets(run, &rows).map(|(bucket, row)| (bucket, row.relayed)).collect();
+        if outbox::entries(run, &after, 1).await?.is_empty() {
+            return Ok(());
+        }
+        sleep(DRAIN_POLL).await;
+    }
+}
+
+/// The buckets that may be flushed: open, and of the epoch that this process was admitted with.
+fn open_buckets<'a>(run: &'a Arc<Run>, rows: &'a [BucketRow]) -> impl Iterator<Item = (Bucket, &'a BucketRow)> {
+    Bucket::all().zip(rows).filter(|(bucket, row)| row.open && row.epoch == run.admission.epoch(*bucket))
+}
+
+/// What is not flushed yet.
+fn items<'a>(entries: &'a [OutboxEntry], rows: &[BucketRow]) -> Vec<Item<'a>> {
+    let unflushed = entries.iter().filter(|entry| entry.position > rows[entry.bucket.index()].position);
+    unflushed
+        .map(|entry| Item {
+            bucket: entry.bucket,
+            position: entry.position,
+            fields: &entry.fields,
+            change: entry.change.as_ref(),
+        })
+        .collect()
+}
+
+fn moves(entries: &[OutboxEntry], rows: &[BucketRow]) -> Vec<Move> {
+    let mut newest: BTreeMap<Bucket, u64> = BTreeMap::new();
+    for entry in entries {
+        let position = newest.entry(entry.bucket).or_default();
+        *position = entry.position.max(*position);
+    }
+    newest
+        .into_iter()
+        .map(|(bucket, new)| {
+            let row = rows[bucket.index()];
+            Move { bucket, epoch: row.epoch, old: row.position, new }
+        })
+        .filter(|step| step.new > step.old)
+        .collect()
+}
+
+/// Flushes what the streams of closed buckets still hold: a step of recovery, whose epoch the rows have. Gives how many
+/// entries there were.
+pub(super) async fn drain_closed(
+    session: &mut Session,
+    client: &Client,
+    epoch: u64,
+    closed: &[BucketRow],
+) -> Result<usize> {
+    let mut rows = closed.to_vec();
+    let mut drained = 0;
+    loop {
+        let after: Vec<(Bucket, u64)> = Bucket::all().zip(&rows).map(|(bucket, row)| (bucket, row.position)).collect();
+        let entries = outbox::closed_entries(client, &after, ENTRIES_MAX).await?;
+        if entries.is_empty() {
+            return Ok(drained);
+        }
+        let moves = moves(&entries, &rows);
+        let dead = flush::commit(session, &items(&entries, &rows), &moves, false).await?;
+        drained += entries.len();
+        info!(epoch, entries = entries.len(), dead, "outbox entries of the closed Redis flushed");
+        for step in moves {
+            rows[step.bucket.index()].position = step.new;
+        }
+    }
+}

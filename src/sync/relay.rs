@@ -1,0 +1,143 @@
+//! The relay: behind the flush it makes sure that mirrors and timelines have what was flushed, and repairs what a
+//! handler that died left undone. Normally all is there, for about a microsecond an edge.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use tokio_postgres::Client as Session;
+use tracing::{info, warn};
+
+use crate::archive::buckets::{self, BucketRow};
+use crate::error::{Code, Result};
+use crate::id::{self, Bucket, UserId, VideoId};
+use crate::model::{Change, EdgeChange};
+use crate::store::outbox::{self, OutboxEntry, Remembered};
+use crate::store::{Run, favorite, feed, relation};
+
+/// Edges in one call.
+const BATCH: usize = 500;
+/// How long a mirror remembers an edge at least: a late message of its handler is still known then.
+const MEMORY: Duration = Duration::from_secs(10);
+
+/// Brings the mirrors of flushed entries after their homes, and notes how far both ends have everything.
+pub(super) async fn relay(
+    run: &Arc<Run>,
+    session: &mut Session,
+    entries: &[OutboxEntry],
+    feed_window: u64,
+) -> Result<()> {
+    let mut seen: BTreeMap<Bucket, u64> = BTreeMap::new();
+    let mut held_back: BTreeMap<Bucket, u64> = BTreeMap::new();
+    let mut hold_back = |entry: &OutboxEntry| {
+        let first = held_back.entry(entry.bucket).or_insert(entry.position);
+        *first = entry.position.min(*first);
+    };
+
+    let mut of_mirror: BTreeMap<Bucket, Vec<&OutboxEntry>> = BTreeMap::new();
+    for entry in entries {
+        match &entry.change {
+            Some(Change::Favorite(edge) | Change::Follow(edge)) => {
+                of_mirror.entry(id::bucket_of(edge.from)).or_default().push(entry);
+            }
+            Some(Change::Video { id }) => {
+                let last = feed::insert(run, *id, feed_window).await?;
+                seen.insert(Bucket::FEED, last);
+            }
+            _ => {}
+        }
+    }
+    for (mirror, entries) in of_mirror {
+        for entries in entries.chunks(BATCH) {
+            let remembered: Vec<Remembered> = entries.iter().filter_map(|entry| remembered(entry)).collect();
+            let (minted, missing) = outbox::missing_mirrors(run, mirror, &remembered).await?;
+            seen.insert(mirror, minted);
+            for entry in entries.iter().enumerate().filter(|(place, _)| missing.contains(place)).map(|(_, entry)| entry)
+            {
+                if let Err(error) = bring_mirror(run, entry).await {
+                    // Nobody can bring a mirror whose user is not there; all else is tried again.
+                    warn!("the mirror of an edge was not brought: {error}");
+                    if error.code != Code::NoUser {
+                        hold_back(entry);
+                    }
+                }
+            }
+            if !missing.is_empty() {
+                info!(edges = missing.len(), "mirrors were behind their homes");
+            }
+        }
+    }
+
+    let relayed = relayed_positions(entries, &held_back);
+    let with_epoch = |(bucket, id): (Bucket, u64)| (bucket, run.admission.epoch(bucket), id);
+    let relayed: Vec<_> = relayed.into_iter().map(with_epoch).collect();
+    let seen: Vec<_> = seen.into_iter().map(with_epoch).collect();
+    buckets::relayed(session, &relayed, &seen).await
+}
+
+/// The last entry of each bucket before the first that is held back.
+fn relayed_positions(entries: &[OutboxEntry], held_back: &BTreeMap<Bucket, u64>) -> BTreeMap<Bucket, u64> {
+    let mut relayed = BTreeMap::new();
+    for entry in entries {
+        if held_back.get(&entry.bucket).is_none_or(|first| entry.position < *first) {
+            let position = relayed.entry(entry.bucket).or_insert(entry.position);
+            *position = entry.position.max(*position);
+        }
+    }
+    relayed
+}
+
+fn remembered(entry: &OutboxEntry) -> Option<Remembered> {
+    match &entry.change {
+        Some(Change::Favorite(edge)) => Some(Remembered::favorite(edge, entry.position)),
+        Some(Change::Follow(edge)) => Some(Remembered::follow(edge, entry.position)),
+        _ => None,
+    }
+}
+
+async fn bring_mirror(run: &Arc<Run>, entry: &OutboxEntry) -> Result<()> {
+    match entry.change {
+        Some(Change::Favorite(EdgeChange { from, to, .. })) => {
+            favorite::bring_mirror(run, UserId(from), VideoId(to), entry.position).await
+        }
+        Some(Change::Follow(EdgeChange { from, to, .. })) => {
+            relation::bring_mirror(run, UserId(from), UserId(to), entry.position).await
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Has the mirrors forget edges that are some seconds old and that their homes have relayed.
+pub(super) async fn forget(run: &Arc<Run>, session: &mut Session, rows: &[BucketRow]) -> Result<()> {
+    let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |age| age.as_millis() as i64);
+    let before = id::lowest_at(now_ms - MEMORY.as_millis() as i64);
+    let mut seen = Vec::new();
+    for (mirror, edges) in outbox::remembered_before(run, before, BATCH).await? {
+        let relayed = |edge: &Remembered| {
+            edge.home().is_some_and(|home| {
+                let row = rows[home.index()];
+                row.epoch == run.admission.epoch(home) && edge.version <= row.relayed
+            })
+        };
+        let edges: Vec<Remembered> = edges.into_iter().filter(relayed).collect();
+        if !edges.is_empty() {
+            seen.push((mirror, run.admission.epoch(mirror), outbox::forget(run, mirror, &edges).await?));
+        }
+    }
+    buckets::relayed(session, &[], &seen).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_behind_an_entry_that_is_held_back_is_relayed() {
+        let bucket = Bucket::new(3).unwrap();
+        let other = Bucket::new(4).unwrap();
+        let entry = |bucket, position| OutboxEntry { bucket, position, fields: Vec::new(), change: None };
+        let entries = [entry(bucket, 1), entry(bucket, 2), entry(bucket, 3), entry(other, 9)];
+        let relayed = relayed_positions(&entries, &BTreeMap::from([(bucket, 2)]));
+        assert_eq!(relayed, BTreeMap::from([(bucket, 1), (other, 9)]));
+    }
+}
