@@ -88,5 +88,6 @@ fn new_password(service: &Service, params: &Params) -> Result<String> {
     if !(bytes_min..=PASSWORD_BYTES_MAX).contains(&password.len()) {
         return Err(Error::parameter(format!("password: {bytes_min} to {PASSWORD_BYTES_MAX} bytes")));
     }
+    check_text("password", password, 1..=PASSWORD_BYTES_MAX, TextKind::Text)?;
     Ok(password.to_owned())
 }

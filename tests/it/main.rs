@@ -10,3 +10,4 @@ mod flush;
 mod harness;
 mod publish;
 mod relation;
+mod user;

@@ -27,6 +27,16 @@ impl Client {
         self.request(head("GET", path, &[]).as_bytes()).await
     }
 
+    pub async fn get_with(&self, path: &str, headers: &[(&str, &str)]) -> Reply {
+        self.request(head("GET", path, headers).as_bytes()).await
+    }
+
+    pub async fn head(&self, path: &str, headers: &[(&str, &str)]) -> Reply {
+        let mut connection = self.connect().await;
+        connection.send(head("HEAD", path, headers).as_bytes()).await;
+        connection.reply_to_head().await
+    }
+
     pub async fn post(&self, path: &str) -> Reply {
         self.post_body(path, &[], b"").await
     }
@@ -170,6 +180,12 @@ impl Reply {
     /// The first of this name, given in lower case.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
+    /// `status_code` of the envelope.
+    pub fn code(&self) -> u64 {
+        let json = self.json();
+        json["status_code"].as_u64().unwrap_or_else(|| panic!("no envelope: {json}"))
     }
 
     pub fn text(&self) -> String {

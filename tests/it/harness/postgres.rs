@@ -59,3 +59,12 @@ async fn execute(places: &Places, sql: &str) {
         ended = connection => panic!("Postgres ended the connection: {ended:?}"),
     }
 }
+
+/// The text that a query of one column and one row gives.
+pub async fn ask_postgres(url: &str, sql: &str) -> String {
+    let (client, connection) = tokio_postgres::connect(url, NoTls).await.unwrap();
+    tokio::select! {
+        row = client.query_one(sql, &[]) => row.unwrap().get(0),
+        ended = connection => panic!("Postgres ended the connection: {ended:?}"),
+    }
+}

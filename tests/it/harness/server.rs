@@ -143,7 +143,8 @@ pub fn rss_bytes(pid: u32) -> u64 {
     line.trim().strip_suffix(" kB").unwrap().parse::<u64>().unwrap() * 1024
 }
 
-async fn run_command(arguments: &[&str], data_dir: &Path, settings: &[(&str, &str)]) -> Finished {
+/// The same with no settings but those given.
+pub async fn run_command(arguments: &[&str], data_dir: &Path, settings: &[(&str, &str)]) -> Finished {
     let process = spawn(arguments, data_dir, settings);
     let (stdout, stderr) = process.take_output();
     let (stdout, stdout_end) = captured(stdout.unwrap());

@@ -1,0 +1,45 @@
+//! All that a world remembers, to show that something left no trace.
+
+use super::World;
+use super::postgres::ask_postgres;
+
+/// Every key and its value, in one number.
+const DIGEST: &str = "local all = {} \
+    for _, key in ipairs(redis.call('KEYS', '*')) do all[#all + 1] = key .. redis.call('DUMP', key) end \
+    table.sort(all) \
+    return redis.sha1hex(table.concat(all))";
+
+/// Settings with which a server does nothing by itself that would show in a [`State`].
+pub const IDLE: (&str, &str) = ("pending_after_ms", "600000");
+
+#[derive(Debug, PartialEq, Eq)]
+pub struct State {
+    redis: String,
+    users: String,
+    videos: String,
+    files: Vec<String>,
+}
+
+impl World {
+    pub async fn state(&self) -> State {
+        let rows = async |table: &str| {
+            let sql = format!("select coalesce(md5(string_agg(t::text, ',' order by id)), 'none') from {table} t");
+            ask_postgres(&self.postgres_url, &sql).await
+        };
+        State {
+            redis: self.redis_command("EVAL", &[DIGEST, "0"]).await.text().unwrap().unwrap().to_owned(),
+            users: rows("users").await,
+            videos: rows("videos").await,
+            files: ["incoming", "video", "cover"].into_iter().flat_map(|folder| self.media_files(folder)).collect(),
+        }
+    }
+
+    /// `video/…`, `cover/…`, or `incoming/…` for uploads under way.
+    pub fn media_files(&self, folder: &str) -> Vec<String> {
+        let entries = std::fs::read_dir(self.data_dir().join("media").join(folder)).unwrap();
+        let name = |entry: std::io::Result<std::fs::DirEntry>| entry.unwrap().file_name().into_string().unwrap();
+        let mut files: Vec<String> = entries.map(|entry| format!("{folder}/{}", name(entry))).collect();
+        files.sort();
+        files
+    }
+}
