@@ -7,7 +7,7 @@ use crate::error::{Code, Error, Result};
 use crate::id::{UserId, VideoId};
 use crate::media::{Draft, Media, VideoKind};
 use crate::model::VideoRecord;
-use crate::store::{Home, Run, feed};
+use crate::store::{Home, Run, feed, user};
 
 /// A file that was taken, looked into, and found to be a video.
 pub struct Upload {
@@ -27,6 +27,8 @@ pub async fn publish(
     upload: Upload,
 ) -> Result<VideoId> {
     let steps = async move {
+        // A good token may name nobody, where the database was made anew; a row would wait for its author for ever.
+        user::get(&run, author).await?;
         // Before the bytes are kept: a stopped Redis costs no file.
         let home = Home::new(&run, author.bucket());
         let id = VideoId(home.mint().await?);
