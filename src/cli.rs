@@ -235,6 +235,8 @@ fn stop_on_signal() -> Result<watch::Receiver<bool>> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut interrupt = signal(SignalKind::interrupt()).map_err(Error::internal)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(Error::internal)?;
+    // Unheard it would end the process: an upload above the system's limit on files should only fail its write.
+    drop(signal(SignalKind::from_raw(libc::SIGXFSZ)).map_err(Error::internal)?);
     let (sender, receiver) = watch::channel(false);
     tokio::spawn(async move {
         loop {
