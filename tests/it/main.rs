@@ -8,6 +8,9 @@
 mod dev;
 mod flush;
 mod harness;
+mod http;
+mod large_upload;
+mod media;
 mod publish;
 mod relation;
 mod user;
