@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 use tracing::warn;
 
 use crate::archive::{Archive, migrate};
-use crate::config::{Config, SETTINGS};
+use crate::config::{Config, SETTINGS, Setting};
 use crate::dev::{Durability, Stack, StoreOptions};
 use crate::error::{Error, Result};
 use crate::seed::{self, Sizes};
@@ -28,7 +28,7 @@ pub fn main() -> ExitCode {
         let path = matches.get_one::<String>("file").cloned().unwrap_or_default();
         return crate::media::probe_main(Path::new(&path));
     }
-    let config = match Config::load(|setting| matches.get_one::<String>(setting).cloned(), environment()) {
+    let config = match Config::load(|setting| matches.get_one::<String>(setting).cloned(), std::env::vars_os()) {
         Ok(config) => Arc::new(config),
         Err(problems) => {
             eprintln!("riffle: these settings cannot be used\n{problems}");
@@ -74,7 +74,8 @@ fn command() -> Command {
     Command::new("riffle")
         .version(env!("CARGO_PKG_VERSION"))
         .about("A Redis-first, high-throughput short-video feed service")
-        .after_help("Every setting is a flag and an environment variable: `riffle serve --help` lists them.")
+        .after_help("Every setting is a flag and an environment variable: `riffle --help` lists them.")
+        .after_long_help(settings_help())
         .subcommand_required(true)
         .arg_required_else_help(true)
         .subcommand(with_settings(Command::new("dev").about("Start private Redis and Postgres, then serve").long_about(
@@ -110,14 +111,24 @@ fn command() -> Command {
         )
 }
 
-fn setting_flag(setting: &'static crate::config::Setting) -> Arg {
-    let flag: &'static str = Box::leak(setting.name.replace('_', "-").into_boxed_str());
+fn setting_flag(setting: &'static Setting) -> Arg {
+    let flag: &'static str = Box::leak(setting.flag().into_boxed_str());
+    let help = setting_help(setting);
+    Arg::new(setting.name).long(flag).value_name("VALUE").help_heading("Settings").hide_short_help(true).help(help)
+}
+
+fn setting_help(setting: &Setting) -> String {
     let default = if setting.default.is_empty() { "none" } else { setting.default };
-    Arg::new(setting.name).long(flag).value_name("VALUE").help_heading("Settings").hide_short_help(true).help(format!(
-        "{} [default: {default}] [env: {}]",
-        setting.help,
-        setting.variable()
-    ))
+    format!("{} [default: {default}] [env: {}]", setting.help, setting.variable())
+}
+
+/// For the program's own help, which has no such flags.
+fn settings_help() -> String {
+    let mut text = "Settings, which are flags of every command; a flag wins over its environment variable:".to_owned();
+    for setting in SETTINGS {
+        text.push_str(&format!("\n  --{}\n          {}", setting.flag(), setting_help(setting)));
+    }
+    text
 }
 
 fn count(name: &'static str, default: &'static str, help: &'static str) -> Arg {
@@ -129,18 +140,9 @@ fn sizes(matches: &ArgMatches) -> Sizes {
     Sizes { seed: count("seed"), users: count("users") as usize, videos: count("videos") as usize }
 }
 
-/// Variables that are not text cannot be settings of ours.
-fn environment() -> impl Iterator<Item = (String, String)> {
-    std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-}
-
 fn log_to_stderr(config: &Config) {
-    let filter = tracing_subscriber::EnvFilter::try_new(&config.log).unwrap_or_else(|error| {
-        eprintln!("riffle: RIFFLE_LOG: {error}; logging at info");
-        tracing_subscriber::EnvFilter::new("info")
-    });
     tracing_subscriber::fmt()
-        .with_env_filter(filter)
+        .with_env_filter(tracing_subscriber::EnvFilter::new(&config.log))
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())
         .init();

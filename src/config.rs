@@ -4,6 +4,7 @@
 //! reported at once.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fmt;
 use std::net::SocketAddr;
 use std::ops::RangeInclusive;
@@ -24,6 +25,11 @@ pub struct Setting {
 impl Setting {
     pub fn variable(&self) -> String {
         format!("RIFFLE_{}", self.name.to_uppercase())
+    }
+
+    /// Without its two dashes.
+    pub fn flag(&self) -> String {
+        self.name.replace('_', "-")
     }
 }
 
@@ -91,7 +97,7 @@ settings! {
     chat: ChatWith = "friends", one_of(&[("friends", ChatWith::Friends), ("anyone", ChatWith::Anyone)]), "Who may send whom messages: friends (users who follow each other) or anyone";
     message_time: MessageTime = "auto", one_of(&[("auto", MessageTime::Auto), ("text", MessageTime::Text), ("millis", MessageTime::Millis)]), "How a chat shows times: text (2023-04-05 19:50:39), millis (Unix milliseconds), or auto: millis for clients that send pre_msg_time, which parse a number";
     chat_poll: ChatPoll = "both", one_of(&[("both", ChatPoll::Both), ("received", ChatPoll::Received)]), "What polling a chat with pre_msg_time gives: both directions, or only what was received, for clients that draw their own messages themselves";
-    log: String = "info", text(), "What is logged: error, warn, info, debug, trace, or per module (riffle=debug,warn)";
+    log: String = "info", log_filter(), "What is logged: error, warn, info, debug, trace, or per module (riffle=debug,warn)";
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -129,17 +135,20 @@ impl Config {
     /// Merges flags over environment over defaults. `flag` is asked for each name of [`SETTINGS`].
     pub fn load(
         flag: impl Fn(&str) -> Option<String>,
-        environment: impl Iterator<Item = (String, String)>,
+        environment: impl Iterator<Item = (OsString, OsString)>,
     ) -> Result<Config, ConfigError> {
         let mut problems = Vec::new();
         let mut values: BTreeMap<&'static str, String> =
             SETTINGS.iter().map(|setting| (setting.name, setting.default.to_owned())).collect();
-        for (variable, value) in environment.filter(|(variable, _)| variable.starts_with("RIFFLE_")) {
-            match SETTINGS.iter().find(|setting| setting.variable() == variable) {
-                Some(setting) => {
+        for (variable, value) in environment {
+            let Some(variable) = variable.to_str().filter(|variable| variable.starts_with("RIFFLE_")) else { continue };
+            let known = SETTINGS.iter().find(|setting| setting.variable() == variable);
+            match (known, value.into_string()) {
+                (Some(setting), Ok(value)) => {
                     values.insert(setting.name, value);
                 }
-                None => problems.push(unknown_variable(&variable)),
+                (Some(_), Err(_)) => problems.push(format!("{variable}: not valid UTF-8")),
+                (None, _) => problems.push(unknown_variable(variable)),
             }
         }
         for setting in SETTINGS {
@@ -184,12 +193,11 @@ fn read_one<T>(
     parsed
 }
 
-/// Hides the password of an address.
+/// Hides the password of an address, also of one that lacks its scheme.
 fn mask(value: &str) -> String {
-    match (value.find("://"), value.rfind('@')) {
-        (Some(scheme), Some(at)) if scheme + 3 < at => format!("\"{}***{}\"", &value[..scheme + 3], &value[at..]),
-        _ => format!("{value:?}"),
-    }
+    let Some(at) = value.rfind('@') else { return format!("{value:?}") };
+    let start = value.find("://").map_or(0, |scheme| scheme + 3).min(at);
+    format!("{:?}", format!("{}***{}", &value[..start], &value[at..]))
 }
 
 fn kind<T>(allowed: impl Into<String>, parse: impl Fn(&str) -> Option<T> + 'static) -> Kind<T> {
@@ -225,6 +233,12 @@ fn path() -> Kind<PathBuf> {
 
 fn text() -> Kind<String> {
     kind("a text that is not empty", |text| (!text.is_empty()).then(|| text.to_owned()))
+}
+
+fn log_filter() -> Kind<String> {
+    kind("a level, or levels of modules: debug, or riffle=debug,warn", |text| {
+        (!text.is_empty() && tracing_subscriber::EnvFilter::try_new(text).is_ok()).then(|| text.to_owned())
+    })
 }
 
 fn words() -> Kind<Vec<String>> {
@@ -267,7 +281,7 @@ mod tests {
     use super::*;
 
     fn load(environment: &[(&str, &str)]) -> Result<Config, String> {
-        let environment = environment.iter().map(|(name, value)| (name.to_string(), value.to_string()));
+        let environment = environment.iter().map(|(name, value)| (name.into(), value.into()));
         Config::load(|_| None, environment).map_err(|error| error.to_string())
     }
 
@@ -308,8 +322,16 @@ mod tests {
     fn a_flag_wins_over_the_environment() {
         let config = Config::load(
             |name| (name == "list_max").then(|| "7".to_owned()),
-            [("RIFFLE_LIST_MAX".to_owned(), "9".to_owned())].into_iter(),
+            [("RIFFLE_LIST_MAX".into(), "9".into())].into_iter(),
         );
         assert_eq!(config.unwrap().list_max, 7);
+    }
+
+    #[test]
+    fn a_value_that_is_not_text_is_not_passed_over() {
+        use std::os::unix::ffi::OsStringExt;
+        let secret = OsString::from_vec(vec![0xFF; 32]);
+        let refused = Config::load(|_| None, [("RIFFLE_TOKEN_SECRET".into(), secret)].into_iter()).unwrap_err();
+        assert_eq!(refused.to_string(), "RIFFLE_TOKEN_SECRET: not valid UTF-8");
     }
 }

@@ -95,11 +95,19 @@ pub struct Client {
     ended: watch::Receiver<bool>,
 }
 
+/// Whether `url` names a Redis at all, so that a start can say so at once.
+pub fn check_address(url: &str) -> Result<()> {
+    parse_address(url).map(drop)
+}
+
+fn parse_address(url: &str) -> Result<Config> {
+    Config::from_url(url).map_err(|error| Error::unavailable(format!("Redis address: {error}")))
+}
+
 impl Client {
     /// Connects on the present runtime; `timeout` bounds connecting and every later answer.
     pub async fn connect(url: &str, timeout: Duration) -> Result<Client> {
-        let config = Config::from_url(url).map_err(|error| Error::unavailable(format!("Redis address: {error}")))?;
-        let fred = Builder::from_config(config)
+        let fred = Builder::from_config(parse_address(url)?)
             .with_performance_config(|performance| performance.default_command_timeout = timeout)
             .with_connection_config(|connection| {
                 connection.connection_timeout = timeout;

@@ -19,7 +19,7 @@ mod timeline;
 pub mod user;
 pub mod video;
 
-pub use client::{Client, Command, Fault};
+pub use client::{Client, Command, Fault, check_address};
 pub use reply::Reply;
 pub use run::{Admission, Head, Home, Run, Slot};
 pub use script::load_all as load_scripts;

@@ -11,7 +11,7 @@ use crate::archive::Archive;
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::media::{CoverMaker, Media};
-use crate::store::Slot;
+use crate::store::{self, Slot};
 
 pub struct World {
     pub config: Arc<Config>,
@@ -22,6 +22,7 @@ pub struct World {
 
 impl World {
     pub fn open(config: &Arc<Config>, redis_url: &str, postgres_url: &str) -> Result<World> {
+        store::check_address(redis_url)?;
         let archive = Archive::new(postgres_url, config.postgres_connections_max, config.postgres_timeout_ms)?;
         let gate = Gate::new(redis_url.to_owned(), config.redis_timeout_ms, archive.clone(), config.feed_window);
         // Absolute: child processes that look into files run in folders of their own.

@@ -19,6 +19,7 @@ use super::world::World;
 const READY: &str = "riffle listening on http://";
 const START_MAX: Duration = Duration::from_secs(60);
 const STOP_MAX: Duration = Duration::from_secs(60);
+const COMMAND_MAX: Duration = Duration::from_secs(120);
 
 pub struct Server {
     process: Process,
@@ -149,7 +150,7 @@ pub async fn run_command(arguments: &[&str], data_dir: &Path, settings: &[(&str,
     let (stdout, stderr) = process.take_output();
     let (stdout, stdout_end) = captured(stdout.unwrap());
     let (stderr, stderr_end) = captured(stderr.unwrap());
-    let status = process.wait().await.unwrap();
+    let status = timeout(COMMAND_MAX, process.wait()).await.expect("the command does not end").unwrap();
     stdout_end.join().unwrap();
     stderr_end.join().unwrap();
     let text = |captured: Arc<Mutex<String>>| captured.lock().unwrap().clone();
