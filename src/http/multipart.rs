@@ -10,6 +10,7 @@ use futures_util::Stream;
 use hyper::header::{CONTENT_TYPE, HeaderMap};
 
 use super::limits::{FORM_BYTES_MAX, PART_SEARCH_BYTES_MAX, PARTS_MAX, TEXT_FIELD_BYTES_MAX};
+use super::params::{MULTIPART, media_type};
 use super::{Body, Params, Request};
 use crate::error::{Error, Result};
 
@@ -41,6 +42,8 @@ pub async fn read_upload<S: FileSink>(
             let parts = BodyChunks(&mut request.body);
             read_parts(parts, boundary, &mut params, Some((file_field, sink))).await.map_err(Fault::into_error)?;
         }
+        // Nothing can be found in it, however large it is.
+        None if media_type(&request.head.headers) == MULTIPART => {}
         None => {
             request.body.limit(bytes_max.min(FORM_BYTES_MAX))?;
             params.read_form(&request.head.headers, &mut request.body).await?;

@@ -16,6 +16,8 @@ use super::{Body, Request, multipart};
 use crate::error::{Error, Result};
 use crate::id::ID_MAX;
 
+pub(super) const MULTIPART: &str = "multipart/form-data";
+
 /// Query string, then body (a form, multipart fields or JSON), then `Authorization: Bearer` for the token alone: of
 /// each key the first value that is not empty. All other values are as good as absent.
 #[derive(Default)]
@@ -66,7 +68,7 @@ impl Params {
         match media_type(headers).as_str() {
             "application/x-www-form-urlencoded" => self.add_urlencoded(&bytes),
             json if json == "application/json" || json.ends_with("+json") => self.add_json(&mut bytes),
-            "multipart/form-data" => {}
+            MULTIPART => {}
             _ if looks_urlencoded(&bytes) => self.add_urlencoded(&bytes),
             _ => {}
         }
@@ -205,7 +207,7 @@ fn bearer(headers: &HeaderMap) -> Option<String> {
 }
 
 /// In lower case, without its parameters; empty if there is none.
-fn media_type(headers: &HeaderMap) -> String {
+pub(super) fn media_type(headers: &HeaderMap) -> String {
     let value = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
 }

@@ -5,6 +5,7 @@
 // clippy.toml lets tests panic, and these helpers are all tests.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod bad_input;
 mod config;
 mod dev;
 mod flush;
