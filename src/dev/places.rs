@@ -88,6 +88,11 @@ impl Places {
         self.run.join(REDIS_SOCKET)
     }
 
+    /// Postgres makes it beside its socket.
+    pub(super) fn postgres_socket_lock(&self) -> PathBuf {
+        self.run.join(format!("{POSTGRES_SOCKET}.lock"))
+    }
+
     pub(super) fn log_file(&self, store: &str) -> PathBuf {
         self.data_dir.join("log").join(format!("{store}.log"))
     }

@@ -53,16 +53,20 @@ pub(super) fn command(places: &Places, options: StoreOptions) -> Result<Command,
     Ok(command)
 }
 
+/// What a probe meets while the database is still made for an earlier one that was given up.
+const BEING_MADE: &[SqlState] = &[SqlState::DUPLICATE_DATABASE, SqlState::OBJECT_IN_USE, SqlState::UNIQUE_VIOLATION];
+
 /// Ready means that the database is there, so the first probe of a new cluster makes it.
 pub(super) async fn probe(places: &Places) -> Result<Answer, DevError> {
     let Err(error) = tokio_postgres::connect(&places.postgres_url(), NoTls).await else {
         return Ok(Answer::Ready);
     };
     match error.code() {
-        Some(&SqlState::INVALID_CATALOG_NAME) => {
-            make_database(places).await.map_err(DevError::when("make the database"))?;
-            Ok(Answer::Ready)
-        }
+        Some(&SqlState::INVALID_CATALOG_NAME) => match make_database(places).await {
+            Ok(()) => Ok(Answer::Ready),
+            Err(error) if error.code().is_some_and(|code| BEING_MADE.contains(code)) => Ok(Answer::Loading),
+            Err(error) => Err(DevError::when("make the database")(error)),
+        },
         Some(&SqlState::CANNOT_CONNECT_NOW) => Ok(Answer::Loading),
         Some(_) => Err(DevError::when("use the private Postgres")(error)),
         None => Ok(Answer::Silence),

@@ -73,10 +73,19 @@ impl StoreKind {
         }
     }
 
-    fn folder(self, places: &Places) -> PathBuf {
+    pub(super) fn folder(self, places: &Places) -> PathBuf {
         match self {
             StoreKind::Redis => places.redis_folder(),
             StoreKind::Postgres => places.postgres_folder(),
+        }
+    }
+
+    /// Files that name its pid.
+    pub(super) fn lock_files(self, places: &Places) -> Vec<PathBuf> {
+        let pid_file = self.folder(places).join(self.pid_file());
+        match self {
+            StoreKind::Redis => vec![pid_file],
+            StoreKind::Postgres => vec![pid_file, places.postgres_socket_lock()],
         }
     }
 
@@ -103,7 +112,7 @@ impl StoreProcess {
     /// runs on the same folder is stopped first: the caller owns the folder.
     pub async fn start(kind: StoreKind, places: &Places, options: StoreOptions) -> Result<StoreProcess, DevError> {
         places.prepare()?;
-        leftover::stop(kind, &kind.folder(places)).await?;
+        leftover::stop(kind, places).await?;
         let log = Log::open(places.log_file(kind.name()))?;
         let command = match kind {
             StoreKind::Redis => redis::command(places, options)?,
@@ -145,6 +154,10 @@ impl StoreProcess {
     /// Where its data lies.
     pub fn folder(&self) -> PathBuf {
         self.kind.folder(&self.places)
+    }
+
+    pub(super) fn places(&self) -> &Places {
+        &self.places
     }
 
     pub fn pid(&self) -> u32 {

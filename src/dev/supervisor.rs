@@ -52,7 +52,7 @@ async fn keep_running(mut store: StoreProcess, mut stopped: oneshot::Receiver<()
             }
             back_off = BACK_OFF_MAX.min(back_off * 2);
             let restarted = tokio::select! {
-                _ = &mut stopped => return leftover::stop(store.kind(), &store.folder()).await,
+                _ = &mut stopped => return leftover::stop(store.kind(), store.places()).await,
                 restarted = store.start_again() => restarted,
             };
             match restarted {
