@@ -181,7 +181,12 @@ impl Client {
                     Fault::Lost(error.to_string())
                 }
                 _ if detail.starts_with("NOSCRIPT") => Fault::NoScript,
-                _ => Fault::Refused(detail.to_owned()),
+                _ if is_of_redis(detail) => Fault::Refused(detail.to_owned()),
+                // The library's own, such as "channel closed" when the connection ended in the middle of a call.
+                _ => {
+                    self.end();
+                    Fault::Lost(error.to_string())
+                }
             }
         })
     }
@@ -191,6 +196,12 @@ impl Drop for Client {
     fn drop(&mut self) {
         self.end();
     }
+}
+
+/// Errors of Redis begin with a word in capitals; the library has no other mark for them.
+fn is_of_redis(detail: &str) -> bool {
+    let word = detail.split(' ').next().unwrap_or_default();
+    !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_uppercase())
 }
 
 fn reply(value: Value) -> Reply {
