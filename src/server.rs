@@ -44,12 +44,13 @@ pub async fn serve(world: World, token_secret: &[u8], mut stop: watch::Receiver<
         shutdown_timeout: config.shutdown_timeout_ms,
     };
 
-    let mut slots = Vec::new();
+    let slots: Arc<[Arc<Slot>]> = listeners.iter().map(|_| Arc::default()).collect();
     let mut threads = Vec::new();
-    for listener in listeners {
+    for (listener, slot) in listeners.into_iter().zip(slots.iter()) {
         let service = Arc::new(Service {
             config: config.clone(),
-            slot: Arc::new(Slot::default()),
+            slot: slot.clone(),
+            slots: slots.clone(),
             archive: world.archive.clone(),
             media: world.media.clone(),
             prober: prober.clone(),
@@ -61,7 +62,6 @@ pub async fn serve(world: World, token_secret: &[u8], mut stop: watch::Receiver<
             cors: Cors::new(config.cors_origins.clone()),
             draining: draining.clone(),
         });
-        slots.push(service.slot.clone());
         threads.push(spawn_thread(listener, limits.clone(), world.gate.clone(), service, stop.clone())?);
     }
 

@@ -8,7 +8,9 @@ use crate::http::answer;
 
 /// Redis is admitted and the server is not stopping; else 503 with the reason in a word or two.
 pub(super) async fn ready(service: &Service) -> Result<answer::Empty> {
-    let reason = if service.draining.load(Ordering::Relaxed) { Some("stopping") } else { service.slot.missing() };
+    let draining = service.draining.load(Ordering::Relaxed).then_some("stopping");
+    // The next request may come to any thread.
+    let reason = draining.or_else(|| service.slots.iter().find_map(|slot| slot.missing()));
     match reason {
         None => Ok(answer::Empty {}),
         Some(reason) => Err(Error { message: reason.into(), ..Error::from(Code::Unavailable) }),

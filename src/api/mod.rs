@@ -37,6 +37,8 @@ pub struct Service {
     pub config: Arc<Config>,
     /// This thread's connection to Redis.
     pub slot: Arc<Slot>,
+    /// Those of all threads.
+    pub slots: Arc<[Arc<Slot>]>,
     pub archive: Archive,
     pub media: Media,
     pub prober: Arc<Prober>,
