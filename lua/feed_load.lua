@@ -2,12 +2,14 @@
 -- KEYS  1 head of {feed} (closed)  2 feed  3 floor of the feed
 -- ARGV  1 epoch  2 floor (0)  3 floor of the feed: the highest id that is left out, 0 for none  4... video ids
 -- Reply {'OK'} | {'EPOCH'}
--- Example  floor 8192, ids 16384 24576 -> feed {16384, 24576}, floor "8192"
+-- Example  feed {4096}, floor 8192, ids 16384 24576 -> feed {16384, 24576}, floor "8192"
 local kept_above = math.max(tonumber(redis.call('GET', KEYS[3]) or '0'), tonumber(ARGV[3]))
 for i = 4, #ARGV do
   if tonumber(ARGV[i]) > kept_above then
     redis.call('ZADD', KEYS[2], ARGV[i], ARGV[i])
   end
 end
+-- What was kept from before below the new floor would stand behind a hole.
+redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', kept_above)
 redis.call('SET', KEYS[3], string.format('%.0f', kept_above))
 return {'OK'}

@@ -12,7 +12,7 @@
 //!     archive            Postgres: one function for each file of sql/queries
 //!     media              files, what is a video, covers
 //!     auth               tokens, passwords, names
-//!       config, error, id, model
+//!       config, error, id, model, crash
 //! ```
 //!
 //! Imports go down only, and features (`user`, `video`, `feed`…) never import each other; `tests/tidy.rs` checks it.
@@ -52,6 +52,7 @@ pub mod archive;
 pub mod auth;
 pub mod cli;
 pub mod config;
+pub mod crash;
 pub mod dev;
 pub mod error;
 pub mod http;

@@ -56,10 +56,11 @@ pub async fn uncovered(archive: &Archive, before: u64, count: i64) -> Result<Vec
     Ok(connection.query(sql, &[&(before as i64), &count]).await?.iter().map(record).collect())
 }
 
-pub async fn covered(archive: &Archive, id: VideoId, cover: Cover) -> Result<()> {
+/// `version`: at which Redis shows the cover; 0: it shows none.
+pub async fn covered(archive: &Archive, id: VideoId, cover: Cover, version: u64) -> Result<()> {
     let mut connection = archive.connection().await?;
     let sql = include_str!("../../sql/queries/video_covered.sql");
-    connection.execute(sql, &[&id.as_i64(), &(cover as i16)]).await?;
+    connection.execute(sql, &[&id.as_i64(), &(cover as i16), &(version as i64)]).await?;
     Ok(())
 }
 

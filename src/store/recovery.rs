@@ -8,6 +8,7 @@ use bytes::Bytes;
 
 use super::client::{Client, Command};
 use super::keys;
+use super::reply::Reply;
 use super::run::{Head, Home, Run};
 use super::script;
 use crate::error::{Error, Result};
@@ -48,10 +49,13 @@ pub async fn inspect(client: &Client) -> Result<Inspection> {
     })
 }
 
-/// Marks an empty Redis as ours.
+/// Marks an empty Redis as ours, unless somebody was faster.
 pub async fn mark_installation(client: &Client, name: &str) -> Result<()> {
-    client.call(Command::new("SET").arg(keys::installation()).arg(name.to_owned())).await?;
-    Ok(())
+    let command = Command::new("SET").arg(keys::installation()).arg(name.to_owned()).arg("NX");
+    match client.call(command).await? {
+        Reply::Nil => Err(Error::unavailable("another server marked this Redis meanwhile")),
+        _ => Ok(()),
+    }
 }
 
 /// Closes a bucket; gives its former head.
@@ -65,14 +69,20 @@ pub async fn close(client: &Client, bucket: Bucket, epoch: u64) -> Result<Option
     }
 }
 
-/// Removes all that a reload writes anew: every key of riffle's but the heads and the name of the installation. A
-/// key that is not riffle's stops it before anything is removed.
-pub async fn clear(run: &Arc<Run>) -> Result<u64> {
-    scan(&run.client, |bucket, key| match bucket {
-        Some(_) => Ok(()),
-        None => Err(Error::unavailable(format!("Redis holds a key that is not riffle's: {key:?}"))),
+/// A key that is not riffle's, if there is one.
+pub async fn foreign_key(client: &Client) -> Result<Option<String>> {
+    let mut foreign = None;
+    scan(client, |bucket, key| {
+        if bucket.is_none() && foreign.is_none() {
+            foreign = Some(key.to_owned());
+        }
     })
     .await?;
+    Ok(foreign)
+}
+
+/// Removes all that a reload writes anew: every key of riffle's but the heads and the name of the installation.
+pub async fn clear(run: &Arc<Run>) -> Result<u64> {
     let mut doomed: BTreeMap<Bucket, Vec<String>> = BTreeMap::new();
     scan(&run.client, |bucket, key| {
         if let Some(bucket) = bucket
@@ -81,7 +91,6 @@ pub async fn clear(run: &Arc<Run>) -> Result<u64> {
         {
             doomed.entry(bucket).or_default().push(key.to_owned());
         }
-        Ok(())
     })
     .await?;
     let mut removed = 0;
@@ -94,7 +103,7 @@ pub async fn clear(run: &Arc<Run>) -> Result<u64> {
     Ok(removed)
 }
 
-async fn scan(client: &Client, mut each: impl FnMut(Option<Bucket>, &str) -> Result<()>) -> Result<()> {
+async fn scan(client: &Client, mut each: impl FnMut(Option<Bucket>, &str)) -> Result<()> {
     let mut cursor = Bytes::from_static(b"0");
     loop {
         let command = Command::new("SCAN").arg(cursor).arg("COUNT").arg("1000");
@@ -105,7 +114,7 @@ async fn scan(client: &Client, mut each: impl FnMut(Option<Bucket>, &str) -> Res
         for key in found.array()? {
             let key = key.bytes().cloned().unwrap_or_default();
             let key = String::from_utf8_lossy(&key);
-            each(keys::bucket_of(&key), &key)?;
+            each(keys::bucket_of(&key), &key);
         }
         cursor = next.bytes().cloned().unwrap_or_default();
         if cursor == "0" || cursor.is_empty() {

@@ -38,26 +38,33 @@ impl Gate {
         Gate { redis_url, redis_timeout, archive, feed_window, present: Mutex::new(None) }
     }
 
-    /// Connects once, and has the run admitted; `set_state` hears a word on what is being done.
+    /// Connects once, and has the run admitted; `set_state` hears a word on what is in the way.
     async fn enter(&self, set_state: impl Fn(&'static str)) -> Result<Arc<Run>> {
-        set_state("redis unreachable");
-        let client = Arc::new(Client::connect(&self.redis_url, self.redis_timeout).await?);
-        load_scripts(&client).await?;
-        set_state("redis recovering");
+        // Said once it is known: a state that is tried again keeps its word meanwhile.
+        let no_redis = |_: &Error| set_state("redis unreachable");
+        let no_postgres = |_: &Error| set_state("postgres unreachable");
+        let client = Client::connect(&self.redis_url, self.redis_timeout).await.inspect_err(no_redis)?;
+        let client = Arc::new(client);
+        load_scripts(&client).await.inspect_err(no_redis)?;
         let mut present = self.present.lock().await;
-        let inspection = redis::inspect(&client).await?;
+        let inspection = redis::inspect(&client).await.inspect_err(no_redis)?;
         if let Some(admission) = present.as_ref()
             && admission.run_id == inspection.run_id
             && !admission.is_doubted()
         {
             return Ok(Arc::new(Run::new(client, admission.clone())));
         }
-        set_state("postgres unreachable");
-        migrate::check(&self.archive).await?;
-        let mut session = self.archive.session().await?;
-        set_state("redis recovering");
-        let admission = Arc::new(match compare(&session, &client, &inspection).await? {
-            Verdict::InOrder(rows) => Admission::new(inspection.run_id, rows.iter().map(|row| row.epoch).collect()),
+        migrate::check(&self.archive).await.inspect_err(no_postgres)?;
+        let mut session = self.archive.session().await.inspect_err(no_postgres)?;
+        let mut verdict = compare(&session, &client, inspection).await?;
+        if let Verdict::Recover = verdict {
+            set_state("redis recovering");
+            // Another server may have done it while this one waits. A second time would shut that one out again.
+            buckets::lock_recovery(&session).await?;
+            verdict = compare(&session, &client, redis::inspect(&client).await?).await?;
+        }
+        let admission = Arc::new(match verdict {
+            Verdict::InOrder(admission) => admission,
             Verdict::Recover => recovery::recover(&mut session, &client, self.feed_window).await?,
             Verdict::Refuse(state, why) => {
                 set_state(state);
@@ -78,10 +85,15 @@ pub async fn supervise(gate: Arc<Gate>, slot: Arc<Slot>) {
                 delay = RETRY_DELAY_MIN;
                 slot.publish(run.clone());
                 tokio::select! {
-                    () = run.client.ended() => warn!("the connection to Redis ended"),
-                    () = run.admission.doubted() => warn!("Redis is not what it was: comparing it with Postgres"),
+                    () = run.client.ended() => {
+                        slot.unpublish("redis unreachable");
+                        warn!("the connection to Redis ended");
+                    }
+                    () = run.admission.doubted() => {
+                        slot.unpublish("redis recovering");
+                        warn!("Redis is not what it was: comparing it with Postgres");
+                    }
                 }
-                slot.unpublish("redis unreachable");
                 run.client.end();
             }
             Err(error) => {
@@ -94,13 +106,13 @@ pub async fn supervise(gate: Arc<Gate>, slot: Arc<Slot>) {
 }
 
 enum Verdict {
-    InOrder(Vec<BucketRow>),
+    InOrder(Admission),
     Recover,
     /// A word for `/readyz`, and the whole story for the log.
     Refuse(&'static str, String),
 }
 
-async fn compare(session: &Session, client: &Client, inspection: &Inspection) -> Result<Verdict> {
+async fn compare(session: &Session, client: &Client, inspection: Inspection) -> Result<Verdict> {
     let installation = buckets::installation(session).await?;
     match &inspection.installation {
         Some(name) if *name != installation => {
@@ -131,7 +143,14 @@ async fn compare(session: &Session, client: &Client, inspection: &Inspection) ->
     }
     let in_order = in_order(&rows, &inspection.heads);
     if in_order && buckets::is_run_admitted(session, &inspection.run_id).await? {
-        return Ok(Verdict::InOrder(rows));
+        let epochs = rows.iter().map(|row| row.epoch).collect();
+        return Ok(Verdict::InOrder(Admission::new(inspection.run_id, epochs)));
+    }
+    if !in_order && let Some(key) = redis::foreign_key(client).await? {
+        return Ok(Verdict::Refuse(
+            "redis foreign",
+            format!("Redis has to be loaded anew, but holds a key that is not riffle's: {key:?}; it was not touched"),
+        ));
     }
     info!(in_order, "this run of Redis is not admitted yet");
     Ok(Verdict::Recover)

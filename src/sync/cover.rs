@@ -12,7 +12,8 @@ use tracing::{info, warn};
 
 use crate::archive::videos::Cover;
 use crate::archive::{Archive, videos};
-use crate::error::Result;
+use crate::crash;
+use crate::error::{Code, Result};
 use crate::id::{ID_MAX, VideoId};
 use crate::media::{CoverMaker, CoverOutcome, Media, VideoName};
 use crate::model::VideoRecord;
@@ -69,7 +70,12 @@ impl Covers {
             before = oldest.id.0;
             let outcomes = futures_util::future::join_all(wanted.iter().map(|video| self.make(video))).await;
             for (video, outcome) in wanted.iter().zip(outcomes) {
-                match outcome? {
+                let outcome = match outcome {
+                    // Its publishing is not finished yet: a later pass makes it, and the others do not wait.
+                    Err(error) if error.code == Code::NoVideo => continue,
+                    outcome => outcome?,
+                };
+                match outcome {
                     CoverOutcome::Made(_) => {
                         attempts.remove(&video.id);
                         made();
@@ -81,7 +87,7 @@ impl Covers {
                         warn!(video = %video.id, attempt = *failed, "no cover: {reason}");
                         if *failed >= ATTEMPTS_MAX {
                             attempts.remove(&video.id);
-                            videos::covered(&self.archive, video.id, Cover::Impossible).await?;
+                            videos::covered(&self.archive, video.id, Cover::Impossible, 0).await?;
                         }
                     }
                 }
@@ -96,9 +102,12 @@ impl Covers {
         let outcome = self.maker.make(&self.media.video_path(name), name.kind()).await?;
         if let CoverOutcome::Made(bytes) = &outcome {
             self.media.write_cover(name, bytes.clone()).await?;
+            crash::point("cover_kept");
             let run = self.slot.run()?;
-            Home::new(&run, video.id.bucket()).show_cover(video.id).await?;
-            videos::covered(&self.archive, video.id, Cover::Made).await?;
+            let version = Home::new(&run, video.id.bucket()).show_cover(video.id).await?;
+            crash::point("cover_shown");
+            videos::covered(&self.archive, video.id, Cover::Made, version).await?;
+            crash::point("cover_noted");
         }
         Ok(outcome)
     }

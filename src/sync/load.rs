@@ -7,6 +7,7 @@ use futures_util::TryStreamExt;
 use tokio_postgres::Client as Session;
 
 use crate::archive::load as rows;
+use crate::crash;
 use crate::error::Result;
 use crate::id::{Bucket, UserId, VideoId, bucket_of};
 use crate::model::{CommentRecord, EdgeRow, MessageRecord, VideoRecord};
@@ -75,7 +76,10 @@ pub(super) async fn load(session: &Session, run: &Arc<Run>, after: u64, feed_win
         run,
         rows::users(session, after).await?,
         |(id, _): &(UserId, String)| id.bucket(),
-        |home, users| home.load_users(&users).await?
+        |home, users| {
+            home.load_users(&users).await?;
+            crash::point("recovery_loading");
+        }
     );
     let videos = load_in_batches!(
         run,

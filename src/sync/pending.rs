@@ -11,6 +11,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use tracing::{debug, warn};
 
 use crate::archive::{Archive, buckets, users, videos};
+use crate::crash;
 use crate::error::{Code, Result};
 use crate::id::Bucket;
 use crate::store::{Home, Run, Slot, feed};
@@ -46,10 +47,11 @@ async fn pass(run: &Arc<Run>, archive: &Archive, after: Duration, feed_window: u
     let mut versions = stream::iter(pending)
         .map(|(id, name)| async move {
             let version = Home::new(run, id.bucket()).show_user(id, &name).await;
-            version.map(|version| (id, version))
+            or_later(id.0, version.map(|version| (id, version)))
         })
         .buffered(CONCURRENCY);
-    while let Some((id, version)) = versions.try_next().await? {
+    while let Some(completed) = versions.try_next().await? {
+        let Some((id, version)) = completed else { continue };
         relied_on(id.bucket(), version);
         shown.users.push((id.0, version));
     }
@@ -57,12 +59,12 @@ async fn pass(run: &Arc<Run>, archive: &Archive, after: Duration, feed_window: u
     let pending = videos::pending(archive, after, ROWS_MAX).await?;
     let mut versions = stream::iter(pending)
         .map(|video| async move {
-            match Home::new(run, video.id.bucket()).show_video(&video).await {
-                // The author's row comes with a later pass; the others do not wait for it.
-                Err(error) if error.code == Code::NoUser => Ok(None),
-                Err(error) => Err(error),
-                Ok(version) => Ok(Some((video.id, version, feed::insert(run, video.id, feed_window).await?))),
-            }
+            let completed = async {
+                let version = Home::new(run, video.id.bucket()).show_video(&video).await?;
+                crash::point("pending_video_shown");
+                Ok((video.id, version, feed::insert(run, video.id, feed_window).await?))
+            };
+            or_later(video.id.0, completed.await)
         })
         .buffered(CONCURRENCY);
     while let Some(completed) = versions.try_next().await? {
@@ -75,7 +77,22 @@ async fn pass(run: &Arc<Run>, archive: &Archive, after: Duration, feed_window: u
     let count = shown.users.len() + shown.videos.len();
     if count > 0 {
         shown.seen = seen.into_iter().map(|(bucket, id)| (bucket, run.admission.epoch(bucket), id)).collect();
+        crash::point("pending_shown");
         buckets::shown(archive, &shown).await?;
+        crash::point("pending_noted");
     }
     Ok(count)
+}
+
+/// A row that Redis refuses (its author's row is not there yet, a key is not what it should be) is left for a later
+/// pass, and the others do not wait for it.
+fn or_later<T>(id: u64, completed: Result<T>) -> Result<Option<T>> {
+    match completed {
+        Ok(completed) => Ok(Some(completed)),
+        Err(error) if matches!(error.code, Code::NoUser | Code::Internal) => {
+            warn!(id, "a pending row was not completed: {error}");
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::archive::{Archive, videos};
+use crate::crash;
 use crate::error::{Code, Error, Result};
 use crate::id::{UserId, VideoId};
 use crate::media::{Draft, Media, VideoKind};
@@ -32,7 +33,9 @@ pub async fn publish(
         // Before the bytes are kept: a stopped Redis costs no file.
         let home = Home::new(&run, author.bucket());
         let id = VideoId(home.mint().await?);
+        crash::point("publish_minted");
         let name = upload.draft.finish(upload.kind).await?;
+        crash::point("publish_kept");
         let video = VideoRecord { id, author, title: upload.title, object: name.to_string(), cover: false };
         if let Err(error) = videos::insert(&archive, id, author, &video.title, &video.object).await {
             // Refused for certain: the row is not there. Otherwise nobody knows, and the sweep decides later.
@@ -41,8 +44,11 @@ pub async fn publish(
             }
             return Err(error);
         }
+        crash::point("publish_written");
         home.show_video(&video).await?;
+        crash::point("publish_shown");
         feed::insert(&run, id, feed_window).await?;
+        crash::point("publish_fed");
         Ok(id)
     };
     tokio::spawn(steps).await.map_err(Error::internal)?

@@ -16,6 +16,7 @@ use tracing::info;
 use super::admission::in_order;
 use super::{flush, load};
 use crate::archive::buckets;
+use crate::crash;
 use crate::error::Result;
 use crate::id::{self, Bucket};
 use crate::store::recovery as redis;
@@ -27,8 +28,8 @@ const MARGIN_MS: u64 = 1_000;
 /// The same where ids already ran ahead of the clock: nobody knows how far those went that were lost.
 const AHEAD_MARGIN_MS: u64 = 60_000;
 
+/// The session holds the recovery lock ([`buckets::lock_recovery`]).
 pub(super) async fn recover(session: &mut Session, client: &Arc<Client>, feed_window: u64) -> Result<Admission> {
-    buckets::lock_recovery(session).await?;
     let before = buckets::all(session).await?;
     let inspection = redis::inspect(client).await?;
     let met = before.iter().map(|row| row.epoch).chain(inspection.heads.iter().flatten().map(|head| head.epoch));
@@ -36,10 +37,13 @@ pub(super) async fn recover(session: &mut Session, client: &Arc<Client>, feed_wi
 
     // Fence in Postgres, then close in Redis: from here on nothing of the old epoch is answered or committed.
     buckets::fence(session, epoch).await?;
+    crash::point("recovery_fenced");
     let mut heads = Vec::with_capacity(Bucket::COUNT);
     for bucket in Bucket::all() {
         heads.push(redis::close(client, bucket, epoch).await?);
+        crash::point("recovery_closing");
     }
+    crash::point("recovery_closed");
     let keep = in_order(&before, &heads);
 
     // Taken after closing, so that no id can be minted twice, lost ones included. Read again: a row may have been
@@ -55,19 +59,25 @@ pub(super) async fn recover(session: &mut Session, client: &Arc<Client>, feed_wi
         Arc::new(Admission::new(inspection.run_id.clone(), vec![epoch; Bucket::COUNT])),
     ));
     let drained = flush::drain_closed(session, client, epoch, &closed).await?;
+    crash::point("recovery_drained");
     let after = if keep {
         closed.iter().map(|row| row.relayed).min().unwrap_or(0)
     } else {
         let removed = redis::clear(&closed_run).await?;
+        crash::point("recovery_cleared");
         info!(removed, "Redis is loaded anew from Postgres");
         0
     };
     let loaded = load::load(session, &closed_run, after, feed_window).await?;
+    crash::point("recovery_loaded");
 
     for (bucket, base) in Bucket::all().zip(&bases) {
         redis::open(&closed_run, bucket, *base).await?;
+        crash::point("recovery_opening");
     }
+    crash::point("recovery_opened");
     buckets::open(session, epoch, &bases, &inspection.run_id).await?;
+    crash::point("recovery_admitted");
     info!(epoch, kept = keep, drained, %loaded, "Redis is in order");
     Ok(Admission::new(inspection.run_id, vec![epoch; Bucket::COUNT]))
 }

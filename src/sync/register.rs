@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::archive::{Archive, users};
+use crate::crash;
 use crate::error::{Code, Error, Result};
 use crate::id::{Bucket, UserId};
 use crate::store::{Home, Run};
@@ -19,10 +20,13 @@ pub async fn register(
     let steps = async move {
         let home = Home::new(&run, random_bucket());
         let id = UserId(home.mint().await?);
+        crash::point("register_minted");
         if !users::insert(&archive, id, &name, &name_key, &password_hash).await? {
             return Err(Code::NameTaken.into());
         }
+        crash::point("register_written");
         home.show_user(id, &name).await?;
+        crash::point("register_shown");
         Ok(id)
     };
     tokio::spawn(steps).await.map_err(Error::internal)?
