@@ -3,9 +3,10 @@
 use std::process::Command;
 use std::sync::OnceLock;
 
-use super::client::{Client, Reply};
+use super::client::{Client, Reply, form, multipart_form};
 use super::multipart::Part;
 
+#[derive(Debug, Clone)]
 pub struct Account {
     pub id: u64,
     pub token: String,
@@ -30,21 +31,29 @@ pub fn clip() -> &'static [u8] {
     })
 }
 
+/// The whole request of a registration.
+pub fn registering(name: &str) -> Vec<u8> {
+    form("/douyin/user/register/", &[("username", name), ("password", PASSWORD)])
+}
+
+pub fn publishing(account: &Account, title: &str, bytes: &[u8]) -> Vec<u8> {
+    let parts = [
+        Part::File { name: "data", file_name: "clip.mp4", bytes },
+        Part::Field { name: "token", value: &account.token },
+        Part::Field { name: "title", value: title },
+    ];
+    multipart_form("/douyin/publish/action/", &parts)
+}
+
 impl Client {
     pub async fn register(&self, name: &str) -> Account {
-        let reply =
-            self.post_form("/douyin/user/register/", &[("username", name), ("password", PASSWORD)]).await.json();
+        let reply = self.request(&registering(name)).await.json();
         assert_eq!(reply["status_code"], 0, "{reply}");
         Account { id: reply["user_id"].as_u64().unwrap(), token: reply["token"].as_str().unwrap().to_owned() }
     }
 
     pub async fn try_publish(&self, account: &Account, title: &str, bytes: &[u8]) -> Reply {
-        let parts = [
-            Part::File { name: "data", file_name: "clip.mp4", bytes },
-            Part::Field { name: "token", value: &account.token },
-            Part::Field { name: "title", value: title },
-        ];
-        self.post_multipart("/douyin/publish/action/", &parts).await
+        self.request(&publishing(account, title, bytes)).await
     }
 
     pub async fn publish(&self, account: &Account, title: &str) {

@@ -42,22 +42,15 @@ impl Client {
     }
 
     pub async fn post_form(&self, path: &str, fields: &[(&str, &str)]) -> Reply {
-        let kind = ("Content-Type", "application/x-www-form-urlencoded");
-        self.post_body(path, &[kind], urlencoded(fields).as_bytes()).await
+        self.request(&form(path, fields)).await
     }
 
     pub async fn post_multipart(&self, path: &str, parts: &[Part<'_>]) -> Reply {
-        let kind = format!("multipart/form-data; boundary={BOUNDARY}");
-        self.post_body(path, &[("Content-Type", &kind)], &multipart(parts)).await
+        self.request(&multipart_form(path, parts)).await
     }
 
     pub async fn post_body(&self, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Reply {
-        let length = body.len().to_string();
-        let mut all = vec![("Content-Length", length.as_str())];
-        all.extend(headers);
-        let mut request = head("POST", path, &all).into_bytes();
-        request.extend_from_slice(body);
-        self.request(&request).await
+        self.request(&post(path, headers, body)).await
     }
 
     /// Any bytes at all, then one answer.
@@ -78,6 +71,26 @@ impl Client {
 pub fn head(method: &str, path: &str, headers: &[(&str, &str)]) -> String {
     let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
     format!("{method} {path} HTTP/1.1\r\nHost: riffle.test\r\n{headers}\r\n")
+}
+
+/// A whole request.
+pub fn post(path: &str, headers: &[(&str, &str)], body: &[u8]) -> Vec<u8> {
+    let length = body.len().to_string();
+    let mut all = vec![("Content-Length", length.as_str())];
+    all.extend(headers);
+    let mut request = head("POST", path, &all).into_bytes();
+    request.extend_from_slice(body);
+    request
+}
+
+pub fn form(path: &str, fields: &[(&str, &str)]) -> Vec<u8> {
+    let kind = ("Content-Type", "application/x-www-form-urlencoded");
+    post(path, &[kind], urlencoded(fields).as_bytes())
+}
+
+pub fn multipart_form(path: &str, parts: &[Part<'_>]) -> Vec<u8> {
+    let kind = format!("multipart/form-data; boundary={BOUNDARY}");
+    post(path, &[("Content-Type", &kind)], &multipart(parts))
 }
 
 /// A connection that stays open between requests.

@@ -10,7 +10,7 @@ use tokio::sync::OnceCell;
 use tokio_postgres::NoTls;
 
 use super::server::migrate;
-use super::world::{THROWAWAY, temporary_folder};
+use super::world::{THROWAWAY, World, temporary_folder};
 
 struct SharedPostgres {
     store: StoreProcess,
@@ -49,6 +49,33 @@ extern "C" fn end() {
     if let Some(shared) = SHARED.get() {
         shared.store.kill_and_wait();
         let _ = std::fs::remove_dir_all(&shared.folder);
+    }
+}
+
+impl World {
+    /// A look past the server, into its Postgres: any number of statements.
+    pub async fn sql(&self, statements: &str) {
+        self.postgres_client().await.batch_execute(statements).await.unwrap();
+    }
+
+    /// The one number that the query gives.
+    pub async fn sql_number(&self, query: &str) -> i64 {
+        self.postgres_client().await.query_one(query, &[]).await.unwrap().get(0)
+    }
+
+    /// Gives the address of a copy of its database as it is now; nobody may be connected to it.
+    pub async fn copy_database(&self) -> String {
+        let shared = SHARED.get().unwrap();
+        let original = self.postgres_url.rsplit('/').next().unwrap();
+        let name = format!("riffle_{}", DATABASES.fetch_add(1, Ordering::Relaxed));
+        execute(&shared.places, &format!("CREATE DATABASE {name} TEMPLATE {original}")).await;
+        shared.places.postgres_url_of(&name)
+    }
+
+    async fn postgres_client(&self) -> tokio_postgres::Client {
+        let (client, connection) = tokio_postgres::connect(&self.postgres_url, NoTls).await.unwrap();
+        tokio::spawn(connection);
+        client
     }
 }
 

@@ -14,6 +14,7 @@ use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use super::client::Client;
+use super::eventually::eventually;
 use super::world::World;
 
 const READY: &str = "riffle listening on http://";
@@ -33,8 +34,8 @@ fn first_word(line: &str) -> &str {
 }
 
 impl Server {
-    /// Runs `riffle serve` on the stores of the world and returns when it says that it listens. `settings` are names
-    /// of the settings table with their values: `("list_max", "2")`.
+    /// Runs `riffle serve` on the stores of the world and returns when it is ready, or says why it cannot be.
+    /// `settings` are names of the settings table with their values: `("list_max", "2")`.
     pub async fn start(world: &World, settings: &[(&str, &str)]) -> Server {
         Server::start_command(&["serve"], &world.data_dir(), &in_world(world, settings)).await
     }
@@ -56,7 +57,16 @@ impl Server {
             lines.for_each(drop);
         });
         match timeout(START_MAX, address).await {
-            Ok(Ok(address)) => Server { process, address: first_word(&address).parse().unwrap(), stderr },
+            Ok(Ok(address)) => {
+                let server = Server { process, address: first_word(&address).parse().unwrap(), stderr };
+                // On a busy machine it listens before Redis is admitted.
+                let settled = async || {
+                    let reply = server.client().get("/readyz").await.json();
+                    (reply["status_msg"] != "starting" && reply["status_msg"] != "redis recovering").then_some(())
+                };
+                eventually("the server to be ready, or to say what is in the way", settled).await;
+                server
+            }
             failed => {
                 process.kill_and_wait();
                 stderr_end.join().unwrap();
@@ -162,7 +172,8 @@ fn in_world<'a>(world: &'a World, settings: &[(&'a str, &'a str)]) -> Vec<(&'a s
     stores.into_iter().chain(settings.iter().copied()).collect()
 }
 
-/// No setting of the person who runs the tests gets through. Later settings win over earlier ones.
+/// No setting of the person who runs the tests gets through. Later settings win over earlier ones; `CRASH_AT`, which
+/// is none, may stand among them.
 fn spawn(arguments: &[&str], data_dir: &Path, settings: &[(&str, &str)]) -> Process {
     let mut command = Command::new(env!("CARGO_BIN_EXE_riffle"));
     let inherited = std::env::vars_os().map(|(name, _)| name);
@@ -171,7 +182,10 @@ fn spawn(arguments: &[&str], data_dir: &Path, settings: &[(&str, &str)]) -> Proc
     }
     command.env("RIFFLE_DATA_DIR", data_dir).current_dir(data_dir);
     for (name, value) in settings {
-        command.env(format!("RIFFLE_{}", name.to_uppercase()), value);
+        match *name {
+            "CRASH_AT" => command.env(name, value),
+            _ => command.env(format!("RIFFLE_{}", name.to_uppercase()), value),
+        };
     }
     command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     Process::spawn(command, Signal::KILL).unwrap()
