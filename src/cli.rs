@@ -175,7 +175,8 @@ async fn with_stores(config: &Config, work: impl AsyncFnOnce(Stores) -> Result<(
 
 fn store_options(config: &Config) -> StoreOptions {
     // Beside the pool: sessions of recovery and relay, of other commands, and a person's psql.
-    StoreOptions { durability: Durability::Kept, postgres_connections_max: config.postgres_connections_max * 2 + 20 }
+    let postgres_connections_max = config.postgres_connections_max * 2 + 20;
+    StoreOptions { durability: Durability::Kept, postgres_connections_max, redis_cluster: false }
 }
 
 async fn migrate_database(postgres_url: &str) -> Result<()> {

@@ -9,6 +9,7 @@
 
 use std::fs::{self, DirBuilder, Metadata};
 use std::io;
+use std::net::Ipv4Addr;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt, chown, symlink};
 use std::path::{Path, PathBuf};
@@ -91,6 +92,13 @@ impl Places {
     /// Postgres makes it beside its socket.
     pub(super) fn postgres_socket_lock(&self) -> PathBuf {
         self.run.join(format!("{POSTGRES_SOCKET}.lock"))
+    }
+
+    /// The bus of a Redis in cluster mode cannot be turned off, and its port is fixed: on a loopback address of its
+    /// own it is in nobody's way.
+    pub(super) fn redis_bus_address(&self) -> Ipv4Addr {
+        let [.., high, middle, low] = fnv1a(self.data_dir.as_os_str().as_bytes()).to_be_bytes();
+        Ipv4Addr::new(127, high, middle, low.clamp(2, 254))
     }
 
     pub(super) fn log_file(&self, store: &str) -> PathBuf {

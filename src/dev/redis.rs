@@ -22,22 +22,35 @@ pub(super) fn command(places: &Places, options: StoreOptions) -> Result<Command,
     command.args(["--port", "0", "--unixsocketperm", "700", "--unixsocket"]).arg(places.redis_socket());
     command.arg("--dir").arg(&folder).arg("--pidfile").arg(folder.join(StoreKind::Redis.pid_file()));
     command.args(["--appendonly", "yes", "--appendfsync", sync, "--save", "", "--maxmemory-policy", "noeviction"]);
+    if options.redis_cluster {
+        command.args(["--cluster-enabled", "yes", "--bind"]).arg(places.redis_bus_address().to_string());
+    }
     Ok(command)
 }
 
+/// The first probe of a new cluster of one gives it all slots; it is ready when it has said that they are its own.
 pub(super) async fn probe(places: &Places) -> Result<Answer, DevError> {
-    Ok(match ping(places).await {
-        Ok(reply) if reply.starts_with(b"-LOADING") => Answer::Loading,
-        Ok(reply) if !reply.is_empty() => Answer::Ready,
-        _ => Answer::Silence,
+    // A Redis that is no cluster refuses this, and so answers.
+    let reply = ask(places, "CLUSTER INFO").await.unwrap_or_default();
+    Ok(match reply.as_str() {
+        "" => Answer::Silence,
+        reply if reply.starts_with("-LOADING") => Answer::Loading,
+        reply if reply.contains("cluster_state:fail") => {
+            if reply.contains("cluster_slots_assigned:0\r\n") {
+                // What it refuses now is asked again by the next probe.
+                let _ = ask(places, "CLUSTER ADDSLOTSRANGE 0 16383").await;
+            }
+            Answer::Loading
+        }
+        _ => Answer::Ready,
     })
 }
 
-async fn ping(places: &Places) -> std::io::Result<Vec<u8>> {
+/// The first kilobyte of its answer.
+async fn ask(places: &Places, command: &str) -> std::io::Result<String> {
     let mut stream = UnixStream::connect(places.redis_socket()).await?;
-    stream.write_all(b"PING\r\n").await?;
-    let mut reply = vec![0; 64];
+    stream.write_all(format!("{command}\r\n").as_bytes()).await?;
+    let mut reply = vec![0; 1024];
     let length = stream.read(&mut reply).await?;
-    reply.truncate(length);
-    Ok(reply)
+    Ok(String::from_utf8_lossy(&reply[..length]).into_owned())
 }

@@ -41,6 +41,8 @@ pub struct StoreOptions {
     pub durability: Durability,
     /// Connections that Postgres takes at once.
     pub postgres_connections_max: usize,
+    /// Redis runs as a cluster of one node that owns every slot, and is ready two seconds later.
+    pub redis_cluster: bool,
 }
 
 /// What a store says when asked whether it is there.

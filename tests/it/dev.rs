@@ -11,7 +11,7 @@ use tokio_postgres::NoTls;
 use crate::harness::{THROWAWAY, World, ask_redis, eventually, temporary_folder};
 
 /// As `riffle dev` runs them; where that makes no difference, the tests spare the disk.
-const KEPT: StoreOptions = StoreOptions { durability: Durability::Kept, postgres_connections_max: 20 };
+const KEPT: StoreOptions = StoreOptions { durability: Durability::Kept, postgres_connections_max: 20, ..THROWAWAY };
 /// Names the folder to the test that runs as the owner of a stack.
 const OWNED_FOLDER: &str = "RIFFLE_TEST_OWNED_FOLDER";
 
@@ -215,4 +215,21 @@ async fn a_pid_that_has_passed_to_another_process_does_not_keep_postgres_from_st
     let postgres = StoreProcess::start(StoreKind::Postgres, &places, THROWAWAY).await.unwrap();
     postgres.stop().await.unwrap();
     redis.stop().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_cluster_of_one_takes_every_key_and_refuses_to_leave_a_slot() {
+    let folder = temporary_folder();
+    let places = Places::of(folder.path()).unwrap();
+    let options = StoreOptions { redis_cluster: true, ..THROWAWAY };
+    let mut redis = StoreProcess::start(StoreKind::Redis, &places, options).await.unwrap();
+    for key in ["a", "b", "c"] {
+        ask_redis(&redis.url(), "SET", &[key, "kept"]).await.unwrap();
+    }
+    redis.kill().await.unwrap();
+    redis.start_again().await.unwrap();
+    let kept = ask_redis(&redis.url(), "GET", &["b"]).await.unwrap();
+    assert_eq!(kept.text().unwrap(), Some("kept"));
+    let refusal = ask_redis(&redis.url(), "MGET", &["a", "b"]).await.unwrap_err();
+    assert!(refusal.to_string().contains("CROSSSLOT"), "{refusal}");
 }

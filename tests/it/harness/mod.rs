@@ -33,3 +33,5 @@ pub use redis::ask_redis;
 pub use server::{Finished, Server, rss_bytes, run, run_command};
 pub use state::{IDLE, State};
 pub use world::{THROWAWAY, World, temporary_folder};
+pub use server::{Finished, Server, rss_bytes, run};
+pub use world::{THROWAWAY, World, start_redis, temporary_folder};

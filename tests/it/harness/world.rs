@@ -11,7 +11,12 @@ use tempfile::TempDir;
 use super::postgres::new_database;
 use super::server::migrate;
 
-pub const THROWAWAY: StoreOptions = StoreOptions { durability: Durability::Throwaway, postgres_connections_max: 300 };
+pub const THROWAWAY: StoreOptions =
+    StoreOptions { durability: Durability::Throwaway, postgres_connections_max: 300, redis_cluster: false };
+
+/// With `cluster`, every world's Redis runs in cluster mode, which refuses to leave the slot of a call. Without it,
+/// or with `alone`, it runs as most installations do.
+const REDIS_MODE: &str = "TEST_REDIS";
 
 pub struct World {
     pub redis: StoreProcess,
@@ -58,10 +63,17 @@ impl Drop for World {
     }
 }
 
-async fn start_redis() -> (StoreProcess, TempDir) {
+/// For tests that need nothing else: a Redis and the folder it lives in.
+pub async fn start_redis() -> (StoreProcess, TempDir) {
+    let redis_cluster = match std::env::var(REDIS_MODE).as_deref() {
+        Ok("cluster") => true,
+        Ok("alone") | Err(_) => false,
+        Ok(other) => panic!("{REDIS_MODE}={other}: give `cluster` or `alone`"),
+    };
     let folder = temporary_folder();
     let places = Places::of(folder.path()).unwrap();
-    (StoreProcess::start(StoreKind::Redis, &places, THROWAWAY).await.unwrap(), folder)
+    let options = StoreOptions { redis_cluster, ..THROWAWAY };
+    (StoreProcess::start(StoreKind::Redis, &places, options).await.unwrap(), folder)
 }
 
 /// A folder that goes when it is dropped. As root the stores run as another user, who must be able to enter it; where
