@@ -26,6 +26,9 @@ local function mint(at_least)
     tick = math.max(tick, (math.floor(tonumber(at_least) / 8192) + 1) * 32)
   end
   last = math.floor(tick / 32) * 8192 + bucket * 32 + tick % 32
+  if last > 9007199254740991 then
+    error('no ids are left below 2^53')
+  end
   local id = string.format('%.0f', last)
   redis.call('SET', KEYS[1], epoch .. ' ' .. state .. ' ' .. id .. ' ' .. forgotten)
   return id

@@ -14,7 +14,7 @@ pub mod recovery;
 pub mod relation;
 mod reply;
 mod run;
-mod script;
+pub mod script;
 mod timeline;
 pub mod user;
 pub mod video;

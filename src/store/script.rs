@@ -19,7 +19,7 @@ pub struct Script {
     pub name: &'static str,
     body: &'static str,
     /// What the head must say for the script to run; `None` runs without `lib/head.lua`.
-    expects: Option<&'static str>,
+    pub expects: Option<&'static str>,
     /// As Redis named it.
     sha1: OnceLock<Bytes>,
 }

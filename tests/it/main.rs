@@ -20,3 +20,4 @@ mod publish;
 mod relation;
 mod user;
 mod recovery;
+mod scripts;

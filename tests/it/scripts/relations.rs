@@ -1,0 +1,165 @@
+//! Follows: the followed user's bucket decides and counts, the follower's bucket follows. Both keep friends.
+
+use riffle::id::UserId;
+use riffle::store::keys;
+use riffle::store::script;
+
+use super::case::{Case, EPOCH, LAST, MINTED, arguments, at, home};
+use super::keyspace::{Keys, Value, entry, gone, hash, set, sorted, stream};
+use super::users::MIA;
+
+/// Lives elsewhere, as do the versions of what he decides.
+const ZOE: UserId = UserId(at(200, -6, 31));
+const OLD_VERSION: u64 = at(200, -5, 1);
+const VERSION: u64 = at(200, -4, 3);
+
+fn mia(followers: u8, follows: u8) -> (String, Value) {
+    (keys::user(MIA), hash(&[("name", &"mia"), ("followers", &followers), ("follows", &follows)]))
+}
+
+/// [`ZOE`] follows [`MIA`], or no longer does.
+fn set_follow(title: &'static str, state: u8) -> Case {
+    Case {
+        title,
+        keys: vec![
+            keys::outbox(home()),
+            keys::user(MIA),
+            keys::followers(MIA),
+            keys::followed_by(MIA),
+            keys::follows(MIA),
+            keys::friends(MIA),
+        ],
+        arguments: arguments![ZOE, MIA, state],
+        before: vec![mia(0, 0)],
+        reply: format!("OK {MINTED}"),
+        ..Case::of(&script::FOLLOW_SET)
+    }
+}
+
+fn followed_since(version: u64) -> Keys {
+    vec![(keys::followers(MIA), set(&[ZOE])), (keys::followed_by(MIA), sorted(&[(ZOE, version)]))]
+}
+
+fn deciding() -> Vec<Case> {
+    let outbox = |state: u8| {
+        let stream = stream([entry(MINTED, &[("kind", &"follow"), ("from", &ZOE), ("to", &MIA), ("on", &state)])]);
+        vec![(keys::outbox(home()), stream)]
+    };
+    let follows_back = || (keys::follows(MIA), set(&[ZOE]));
+    let friends = |version| (keys::friends(MIA), sorted(&[(ZOE, version)]));
+    vec![
+        Case {
+            after: [vec![mia(1, 0)], followed_since(MINTED), outbox(1)].concat(),
+            ..set_follow("a follower is counted", 1)
+        },
+        Case {
+            before: vec![mia(0, 1), follows_back()],
+            after: [vec![mia(1, 1), friends(MINTED)], followed_since(MINTED), outbox(1)].concat(),
+            ..set_follow("who is followed and follows back is a friend", 1)
+        },
+        Case {
+            before: [vec![mia(1, 0)], followed_since(OLD_VERSION)].concat(),
+            ..set_follow("a follower who is there is not counted again", 1)
+        },
+        Case {
+            before: [vec![mia(1, 1), follows_back(), friends(OLD_VERSION)], followed_since(OLD_VERSION)].concat(),
+            after: [
+                vec![mia(0, 1), (keys::followers(MIA), gone()), (keys::followed_by(MIA), gone())],
+                vec![(keys::friends(MIA), gone())],
+                outbox(0),
+            ]
+            .concat(),
+            ..set_follow("a follower who leaves is no friend any more", 0)
+        },
+        set_follow("who does not follow cannot leave", 0),
+        Case { before: vec![], reply: "NO_USER".into(), ..set_follow("an unknown user is refused", 1) },
+        Case { arguments: arguments![MIA, MIA, 1], reply: "SELF".into(), ..set_follow("nobody follows himself", 1) },
+    ]
+}
+
+fn reading() -> Vec<Case> {
+    let case = Case {
+        keys: vec![keys::followers(MIA)],
+        arguments: arguments![ZOE, 0],
+        before: vec![(keys::followers(MIA), set(&[ZOE]))],
+        reply: format!("OK {MINTED} :1"),
+        ..Case::of(&script::FOLLOW_READ)
+    };
+    vec![
+        Case { title: "a user who follows", ..case.clone() },
+        Case { title: "a user who does not", before: vec![], reply: format!("OK {MINTED} :0"), ..case },
+    ]
+}
+
+/// [`MIA`] follows [`ZOE`], or no longer does.
+fn mirror(title: &'static str, state: u8) -> Case {
+    Case {
+        title,
+        keys: vec![
+            keys::recent(home()),
+            keys::user(MIA),
+            keys::follows(MIA),
+            keys::followed(MIA),
+            keys::followers(MIA),
+            keys::friends(MIA),
+        ],
+        arguments: arguments![MIA, ZOE, state, VERSION],
+        before: vec![mia(0, 0)],
+        reply: format!("OK {LAST}"),
+        ..Case::of(&script::FOLLOW_MIRROR)
+    }
+}
+
+fn recent(version: u64) -> Keys {
+    vec![(keys::recent(home()), sorted(&[(format!("follow:{MIA}:{ZOE}"), version)]))]
+}
+
+fn follows_since(version: u64) -> Keys {
+    vec![(keys::follows(MIA), set(&[ZOE])), (keys::followed(MIA), sorted(&[(ZOE, version)]))]
+}
+
+fn following() -> Vec<Case> {
+    let follower = || (keys::followers(MIA), set(&[ZOE]));
+    let friends = |version| (keys::friends(MIA), sorted(&[(ZOE, version)]));
+    vec![
+        Case {
+            after: [vec![mia(0, 1)], follows_since(VERSION), recent(VERSION)].concat(),
+            ..mirror("a follow is counted", 1)
+        },
+        Case {
+            before: vec![mia(1, 0), follower()],
+            after: [vec![mia(1, 1), friends(VERSION)], follows_since(VERSION), recent(VERSION)].concat(),
+            ..mirror("who follows a follower has a friend", 1)
+        },
+        Case {
+            before: [vec![mia(1, 1), follower(), friends(OLD_VERSION)], follows_since(OLD_VERSION)].concat(),
+            after: [
+                vec![mia(1, 0), (keys::follows(MIA), gone()), (keys::followed(MIA), gone())],
+                vec![(keys::friends(MIA), gone())],
+                recent(VERSION),
+            ]
+            .concat(),
+            ..mirror("who leaves has a friend less", 0)
+        },
+        Case {
+            before: [vec![mia(0, 1)], follows_since(OLD_VERSION), recent(OLD_VERSION)].concat(),
+            after: recent(VERSION),
+            ..mirror("a newer version of the same keeps the place in the order", 1)
+        },
+        Case {
+            before: [vec![mia(0, 1)], follows_since(OLD_VERSION), recent(VERSION)].concat(),
+            ..mirror("a version that is not newer is ignored", 0)
+        },
+        Case {
+            before: [vec![mia(0, 0)], recent(VERSION)].concat(),
+            head: Some(format!("{EPOCH} open {LAST} {VERSION}")),
+            reply: format!("STALE {LAST}"),
+            ..mirror("a version at what was forgotten sends back to the home, also when it is remembered", 1)
+        },
+        Case { before: vec![], reply: "NO_USER".into(), ..mirror("an unknown user is refused", 1) },
+    ]
+}
+
+pub fn cases() -> Vec<Case> {
+    [deciding(), reading(), following()].into_iter().flatten().collect()
+}
