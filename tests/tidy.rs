@@ -19,7 +19,7 @@ const LAYERS: &[&[&str]] = &[
     &["api", "seed"],
     &["sync", "dev"],
     &["http", "store", "archive", "media", "auth"],
-    &["config", "error", "id", "model", "progress"],
+    &["config", "crash", "error", "id", "model", "progress"],
 ];
 
 /// The words of the API. Within `api` and within `store` these never import each other.

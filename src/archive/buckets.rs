@@ -1,8 +1,8 @@
 //! What Postgres knows of the buckets' life in Redis, and the steps of recovery and relay that are one transaction.
 
-use tokio_postgres::{Client, Row};
+use tokio_postgres::{Client, Row, Transaction};
 
-use super::{Archive, fault};
+use super::{Archive, fault, users, videos};
 use crate::error::{Error, Result};
 use crate::id::Bucket;
 
@@ -100,22 +100,30 @@ pub async fn try_lock_flush(session: &Client) -> Result<bool> {
 }
 
 /// Notes up to where both ends have everything, and the ids that the mirrors minted when they confirmed it; all or
-/// nothing.
-pub async fn relayed(session: &mut Client, relayed: &[(Bucket, u64, u64)], seen: &[(Bucket, u64, u64)]) -> Result<()> {
+/// nothing. Each with its bucket and the epoch it belongs to.
+pub async fn relayed(session: &mut Client, relayed: &[Noted], seen: &[Noted]) -> Result<()> {
     let transaction = session.transaction().await.map_err(fault)?;
-    for (rows, sql) in [
-        (relayed, include_str!("../../sql/queries/flush_relayed.sql")),
-        (seen, include_str!("../../sql/queries/buckets_seen.sql")),
-    ] {
-        let buckets: Vec<i16> = rows.iter().map(|(bucket, _, _)| bucket.number() as i16).collect();
-        let epochs: Vec<i64> = rows.iter().map(|(_, epoch, _)| *epoch as i64).collect();
-        let ids: Vec<i64> = rows.iter().map(|(_, _, id)| *id as i64).collect();
-        let noted = transaction.execute(sql, &[&buckets, &epochs, &ids]).await.map_err(fault)?;
-        if noted != rows.len() as u64 {
-            return Err(Error::unavailable("a recovery began meanwhile"));
-        }
-    }
+    note(&transaction, include_str!("../../sql/queries/flush_relayed.sql"), relayed).await?;
+    note_seen(&transaction, seen).await?;
     transaction.commit().await.map_err(fault)
+}
+
+/// A bucket, its epoch, and an id.
+pub type Noted = (Bucket, u64, u64);
+
+async fn note_seen(transaction: &Transaction<'_>, seen: &[Noted]) -> Result<()> {
+    note(transaction, include_str!("../../sql/queries/buckets_seen.sql"), seen).await
+}
+
+async fn note(transaction: &Transaction<'_>, sql: &str, noted: &[Noted]) -> Result<()> {
+    let buckets: Vec<i16> = noted.iter().map(|(bucket, _, _)| bucket.number() as i16).collect();
+    let epochs: Vec<i64> = noted.iter().map(|(_, epoch, _)| *epoch as i64).collect();
+    let ids: Vec<i64> = noted.iter().map(|(_, _, id)| *id as i64).collect();
+    let changed = transaction.execute(sql, &[&buckets, &epochs, &ids]).await.map_err(fault)?;
+    if changed != noted.len() as u64 {
+        return Err(Error::unavailable("a recovery began meanwhile"));
+    }
+    Ok(())
 }
 
 /// What the relay did for pending rows: ids and the versions at which Redis shows them.
@@ -123,31 +131,17 @@ pub async fn relayed(session: &mut Client, relayed: &[(Bucket, u64, u64)], seen:
 pub struct Shown {
     pub users: Vec<(u64, u64)>,
     pub videos: Vec<(u64, u64)>,
-    /// For each bucket that was relied on: its epoch, and the highest id minted.
-    pub seen: Vec<(Bucket, u64, u64)>,
+    /// The highest id minted in each bucket that was relied on.
+    pub seen: Vec<Noted>,
 }
 
 /// Notes all of it, or nothing when a bucket has changed its epoch since.
 pub async fn shown(archive: &Archive, shown: &Shown) -> Result<()> {
     let mut session = archive.session().await?;
     let transaction = session.transaction().await.map_err(fault)?;
-    let columns = |pairs: &[(u64, u64)]| -> (Vec<i64>, Vec<i64>) {
-        pairs.iter().map(|(id, version)| (*id as i64, *version as i64)).unzip()
-    };
-    let (ids, versions) = columns(&shown.users);
-    let sql = include_str!("../../sql/queries/users_shown.sql");
-    transaction.execute(sql, &[&ids, &versions]).await.map_err(fault)?;
-    let (ids, versions) = columns(&shown.videos);
-    let sql = include_str!("../../sql/queries/videos_shown.sql");
-    transaction.execute(sql, &[&ids, &versions]).await.map_err(fault)?;
-
-    let buckets: Vec<i16> = shown.seen.iter().map(|(bucket, _, _)| bucket.number() as i16).collect();
-    let epochs: Vec<i64> = shown.seen.iter().map(|(_, epoch, _)| *epoch as i64).collect();
-    let ids: Vec<i64> = shown.seen.iter().map(|(_, _, id)| *id as i64).collect();
-    let sql = include_str!("../../sql/queries/buckets_seen.sql");
-    let noted = transaction.execute(sql, &[&buckets, &epochs, &ids]).await.map_err(fault)?;
-    if noted != buckets.len() as u64 {
-        return Err(Error::unavailable("a recovery began meanwhile"));
-    }
+    let columns = |(id, version): &(u64, u64)| (*id as i64, *version as i64);
+    users::shown(&transaction, shown.users.iter().map(columns)).await.map_err(fault)?;
+    videos::shown(&transaction, shown.videos.iter().map(columns)).await.map_err(fault)?;
+    note_seen(&transaction, &shown.seen).await?;
     transaction.commit().await.map_err(fault)
 }

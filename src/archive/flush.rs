@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Error as PostgresError, Transaction};
 
-use super::fault;
+use super::{fault, users, videos};
 use crate::error::{Error, Result};
 use crate::id::Bucket;
 use crate::model::{Change, EdgeChange};
@@ -110,7 +110,7 @@ async fn bury(transaction: &Transaction<'_>, item: &Item<'_>, reason: &str) -> R
 struct Columns<'a> {
     users: BTreeMap<i64, i64>,
     videos: BTreeMap<i64, i64>,
-    covers: Vec<i64>,
+    covers: BTreeMap<i64, i64>,
     favorites: BTreeMap<(i64, i64), (i64, bool)>,
     follows: BTreeMap<(i64, i64), (i64, bool)>,
     comments: BTreeMap<i64, (i64, i64, &'a str)>,
@@ -129,7 +129,7 @@ impl<'a> Columns<'a> {
                 None => {}
                 Some(Change::User { id }) => drop(columns.users.insert(id.as_i64(), version)),
                 Some(Change::Video { id }) => drop(columns.videos.insert(id.as_i64(), version)),
-                Some(Change::Cover { id }) => columns.covers.push(id.as_i64()),
+                Some(Change::Cover { id }) => drop(columns.covers.insert(id.as_i64(), version)),
                 Some(Change::Favorite(edge)) => drop(columns.favorites.insert(key(edge), (version, edge.on))),
                 Some(Change::Follow(edge)) => drop(columns.follows.insert(key(edge), (version, edge.on))),
                 Some(Change::Comment { id, video, user, text }) => {
@@ -149,15 +149,14 @@ impl<'a> Columns<'a> {
 async fn write(transaction: &Transaction<'_>, items: &[Item<'_>]) -> Result<(), PostgresError> {
     let columns = Columns::of(items);
     if !columns.users.is_empty() {
-        let (ids, versions): (Vec<i64>, Vec<i64>) = columns.users.into_iter().unzip();
-        transaction.execute(include_str!("../../sql/queries/users_shown.sql"), &[&ids, &versions]).await?;
+        users::shown(transaction, columns.users.into_iter()).await?;
     }
     if !columns.videos.is_empty() {
-        let (ids, versions): (Vec<i64>, Vec<i64>) = columns.videos.into_iter().unzip();
-        transaction.execute(include_str!("../../sql/queries/videos_shown.sql"), &[&ids, &versions]).await?;
+        videos::shown(transaction, columns.videos.into_iter()).await?;
     }
     if !columns.covers.is_empty() {
-        transaction.execute(include_str!("../../sql/queries/flush_covers.sql"), &[&columns.covers]).await?;
+        let (ids, versions): (Vec<i64>, Vec<i64>) = columns.covers.into_iter().unzip();
+        transaction.execute(include_str!("../../sql/queries/flush_covers.sql"), &[&ids, &versions]).await?;
     }
     let edges = [
         (columns.favorites, include_str!("../../sql/queries/flush_favorites.sql")),

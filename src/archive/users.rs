@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use tokio_postgres::{Error as PostgresError, GenericClient};
+
 use super::Archive;
 use crate::error::Result;
 use crate::id::UserId;
@@ -38,4 +40,13 @@ pub async fn pending(archive: &Archive, age: Duration, count: i64) -> Result<Vec
     let rows =
         connection.query(include_str!("../../sql/queries/users_pending.sql"), &[&age.as_secs_f64(), &count]).await?;
     Ok(rows.iter().map(|row| (UserId::from(row.get::<_, i64>(0)), row.get(1))).collect())
+}
+
+/// Notes the version at which Redis showed each user.
+pub(super) async fn shown(
+    client: &impl GenericClient,
+    versions: impl Iterator<Item = (i64, i64)>,
+) -> Result<(), PostgresError> {
+    let (ids, versions): (Vec<i64>, Vec<i64>) = versions.unzip();
+    client.execute(include_str!("../../sql/queries/users_shown.sql"), &[&ids, &versions]).await.map(drop)
 }

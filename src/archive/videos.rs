@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tokio_postgres::Row;
+use tokio_postgres::{Error as PostgresError, GenericClient, Row};
 
 use super::Archive;
 use crate::error::Result;
@@ -69,4 +69,13 @@ pub async fn objects_known(archive: &Archive, objects: &[String]) -> Result<Vec<
     let mut connection = archive.connection().await?;
     let rows = connection.query(include_str!("../../sql/queries/objects_known.sql"), &[&objects]).await?;
     Ok(rows.iter().map(|row| row.get(0)).collect())
+}
+
+/// Notes the version at which Redis showed each video.
+pub(super) async fn shown(
+    client: &impl GenericClient,
+    versions: impl Iterator<Item = (i64, i64)>,
+) -> Result<(), PostgresError> {
+    let (ids, versions): (Vec<i64>, Vec<i64>) = versions.unzip();
+    client.execute(include_str!("../../sql/queries/videos_shown.sql"), &[&ids, &versions]).await.map(drop)
 }

@@ -67,8 +67,7 @@ impl Home {
             ours.into_iter().chain([keys::follows(user), keys::followed(user), keys::friends(user)])
         });
         let values = follows.iter().flat_map(|row| placed(row.edge.from, row));
-        let count = Bytes::from_static(b"followers");
-        self.call(&script::FOLLOWS_LOAD, keys, std::iter::once(count).chain(values)).await.map(drop)
+        self.load_relations("followers", keys, values).await
     }
 
     /// Follows by the bucket's users.
@@ -79,8 +78,18 @@ impl Home {
             ours.into_iter().chain([keys::followers(user), keys::followed_by(user), keys::friends(user)])
         });
         let values = follows.iter().flat_map(|row| placed(row.edge.to, row));
-        let count = Bytes::from_static(b"follows");
-        self.call(&script::FOLLOWS_LOAD, keys, std::iter::once(count).chain(values)).await.map(drop)
+        self.load_relations("follows", keys, values).await
+    }
+
+    /// One side of follows; `count` is the field that counts it.
+    async fn load_relations(
+        &self,
+        count: &'static str,
+        keys: impl Iterator<Item = String>,
+        values: impl Iterator<Item = Bytes>,
+    ) -> Result<()> {
+        let values = std::iter::once(Bytes::from_static(count.as_bytes())).chain(values);
+        self.call(&script::FOLLOWS_LOAD, keys, values).await.map(drop)
     }
 
     /// Comments on the bucket's videos, and whether they are there.

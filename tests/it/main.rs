@@ -7,17 +7,16 @@
 
 mod bad_input;
 mod config;
-mod dev;
-mod flush;
 mod crash;
 mod dev;
 mod feed;
+mod flush;
 mod harness;
 mod http;
 mod large_upload;
 mod media;
 mod publish;
-mod relation;
-mod user;
 mod recovery;
+mod relation;
 mod scripts;
+mod user;

@@ -32,6 +32,4 @@ pub use postgres::ask_postgres;
 pub use redis::ask_redis;
 pub use server::{Finished, Server, rss_bytes, run, run_command};
 pub use state::{IDLE, State};
-pub use world::{THROWAWAY, World, temporary_folder};
-pub use server::{Finished, Server, rss_bytes, run};
 pub use world::{THROWAWAY, World, start_redis, temporary_folder};
