@@ -39,11 +39,16 @@ pub(super) fn whole_number(text: &str) -> Option<i64> {
 }
 
 fn whole_exponent(text: &str) -> Option<i64> {
-    let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
+    // A space: the plus of a client that puts addresses together without encoding them.
+    let (negative, digits) = match text.strip_prefix('-') {
+        Some(digits) => (true, digits),
+        None => (false, text.strip_prefix(['+', ' ']).unwrap_or(text)),
+    };
     if !is_digits(digits) || digits.len() > 4 {
         return None;
     }
-    text.parse().ok()
+    let exponent: i64 = digits.parse().ok()?;
+    Some(if negative { -exponent } else { exponent })
 }
 
 fn is_digits(text: &str) -> bool {
@@ -73,6 +78,8 @@ mod tests {
         check("42.5", None);
         check("4.25e2", Some(425));
         check("4.25e1", None);
+        check("1.680703713e 09", Some(1_680_703_713));
+        check("1e  9", None);
         check("1.680703713e+09", Some(1_680_703_713));
         check("1.680703713E9", Some(1_680_703_713));
         check("120e-1", Some(12));
@@ -85,7 +92,10 @@ mod tests {
         check("1e99999", None);
         check("1e", None);
         check("e5", None);
-        for text in ["", "-", "+1", " 1", "1 ", "0x10", "1_000", "NaN", "inf", "--1", "1.2.3", "1e2e3", "١", "1e+-2"] {
+        for text in [
+            "", "-", "+1", " 1", "1 ", "0x10", "1_000", "NaN", "inf", "--1", "1.2.3", "1e2e3", "١", "1e+-2", "1e +2",
+            "1e -2",
+        ] {
             check(text, None);
         }
     }
