@@ -99,11 +99,16 @@ fn command() -> Command {
             Command::new("seed")
                 .about("Make a small world of users and videos worth looking at")
                 .long_about(
-                    "Registers users and publishes generated clips, through the same code as the API. The same --seed \
-                     makes the same world; a world that is already there is left as it is. Needs ffmpeg.",
+                    "Registers users, publishes generated clips, and lets the users like, follow, comment and chat, all \
+                     through the same code as the API. The same --seed makes the same world; a world that is already \
+                     there is left as it is, one that was interrupted is completed. Needs ffmpeg.",
                 )
                 .arg(count("users", "50", "How many users"))
                 .arg(count("videos", "200", "How many videos"))
+                .arg(total("likes", "20 a video", "How many likes; never more than one by each user for each video of others"))
+                .arg(total("follows", "8 a user", "How many follows"))
+                .arg(total("comments", "4 a video", "How many comments"))
+                .arg(total("messages", "10 a user", "How many messages, all between friends"))
                 .arg(count("seed", "1", "Which world")),
         ))
         .subcommand(
@@ -135,9 +140,25 @@ fn count(name: &'static str, default: &'static str, help: &'static str) -> Arg {
     Arg::new(name).long(name).default_value(default).value_parser(clap::value_parser!(u64)).help(help)
 }
 
+/// A total that follows from other sizes where it is not given.
+fn total(name: &'static str, default: &str, help: &str) -> Arg {
+    let help = format!("{help} [default: {default}]");
+    Arg::new(name).long(name).value_parser(clap::value_parser!(u64)).help(help)
+}
+
 fn sizes(matches: &ArgMatches) -> Sizes {
-    let count = |name: &str| matches.get_one::<u64>(name).copied().unwrap_or_default();
-    Sizes { seed: count("seed"), users: count("users") as usize, videos: count("videos") as usize }
+    let given = |name: &str| matches.get_one::<u64>(name).copied();
+    let count = |name: &str| given(name).unwrap_or_default() as usize;
+    let total = |name: &str| given(name).map(|total| total as usize);
+    Sizes {
+        seed: given("seed").unwrap_or_default(),
+        users: count("users"),
+        videos: count("videos"),
+        likes: total("likes"),
+        follows: total("follows"),
+        comments: total("comments"),
+        messages: total("messages"),
+    }
 }
 
 fn log_to_stderr(config: &Config) {

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use tokio::sync::Notify;
 
-use super::world::{self, PlannedUser};
-use super::{Sizes, clips};
+use super::world::{self, PlannedUser, PlannedVideo};
+use super::{Sizes, clips, fill_social, social};
 use crate::archive::{Archive, users};
 use crate::auth::name;
 use crate::auth::password::Passwords;
@@ -31,19 +31,44 @@ pub async fn fill(stores: World, sizes: &Sizes) -> Result<()> {
     let run = slot.run()?;
 
     let planned = world::plan(sizes.seed, sizes.users, sizes.videos);
-    let authors = register_users(&run, &stores.archive, &planned.users).await?;
+    let users = register_users(&run, &stores.archive, &planned.users).await?;
     // Videos are published in the planned order: how many there are says where an earlier run stopped.
-    let present: u64 =
-        user::get_many(&run, authors.iter().copied(), None).await?.values().map(|author| author.works).sum();
+    let present: u64 = user::get_many(&run, users.iter().copied(), None).await?.values().map(|user| user.works).sum();
     let wanted = planned.videos.get(present as usize..).unwrap_or_default();
-    if wanted.is_empty() {
-        println!("this world is already here: nothing was added");
-        return Ok(());
+    if !wanted.is_empty() {
+        publish_videos(&stores, &run, sizes.seed, planned.clips, &users, wanted).await?;
+        let bar = progress("covers made", wanted.len());
+        stores.covers(slot, Arc::new(Notify::new())).drain(|| bar.inc(1)).await?;
+        bar.done();
     }
+    let added = fill_social::fill(&run, &users, &planned, &social::plan(sizes, &planned)).await?;
+    supervisor.abort();
+    println!(
+        "{} users; added: {} videos, {} follows, {} likes, {} comments, {} messages",
+        users.len(),
+        wanted.len(),
+        added.follows,
+        added.likes,
+        added.comments,
+        added.messages,
+    );
+    if let Some(user) = planned.users.first() {
+        println!("every user's password is {:?}; sign in as {:?}, for example", world::PASSWORD, user.name);
+    }
+    Ok(())
+}
 
+async fn publish_videos(
+    stores: &World,
+    run: &Arc<Run>,
+    seed: u64,
+    clip_count: usize,
+    users: &[UserId],
+    wanted: &[PlannedVideo],
+) -> Result<()> {
     let folder = std::env::temp_dir().join(format!("riffle-clips-{}", std::process::id()));
-    let bar = progress("clips drawn", planned.clips);
-    let drawn = clips::render(&folder, sizes.seed, planned.clips, &stores.config.ffmpeg, |_| bar.inc(1)).await;
+    let bar = progress("clips drawn", clip_count);
+    let drawn = clips::render(&folder, seed, clip_count, &stores.config.ffmpeg, |_| bar.inc(1)).await;
     bar.done();
     let published = async {
         let drawn = drawn.map_err(Error::unavailable)?;
@@ -55,30 +80,17 @@ pub async fn fill(stores: World, sizes: &Sizes) -> Result<()> {
                 title: video.title.clone(),
             };
             let (archive, media) = (stores.archive.clone(), stores.media.clone());
-            publish::publish(run.clone(), archive, media, stores.config.feed_window, authors[video.author], upload)
+            publish::publish(run.clone(), archive, media, stores.config.feed_window, users[video.author], upload)
                 .await?;
             bar.inc(1);
         }
         bar.done();
-        Ok::<(), Error>(())
+        Ok(())
     }
     .await;
     // A folder that stays behind is a few megabytes in the system's own temporary folder.
     let _ = std::fs::remove_dir_all(&folder);
-    published?;
-
-    let bar = progress("covers made", wanted.len());
-    stores.covers(slot, Arc::new(Notify::new())).drain(|| bar.inc(1)).await?;
-    bar.done();
-    supervisor.abort();
-    println!(
-        "{} users and {} videos; every user's password is {:?}, for example {:?}",
-        planned.users.len(),
-        planned.videos.len(),
-        world::PASSWORD,
-        planned.users.first().map_or("", |user| &user.name),
-    );
-    Ok(())
+    published
 }
 
 /// Gives the users' ids in their order.

@@ -3,6 +3,7 @@
 use super::clips;
 use super::dice::Dice;
 use super::looks::LOOKS;
+use super::ranking::Ranking;
 use super::{names, titles};
 
 /// The password of every demo user, so that anyone can look at the world through any pair of eyes.
@@ -38,7 +39,7 @@ pub struct PlannedVideo {
 /// no name. Without users there are no videos.
 pub fn plan(seed: u64, users: usize, videos: usize) -> World {
     let planned = names::names(&mut Dice::new(seed, "names"), users);
-    let authors = Authors::new(&mut Dice::new(seed, "authors"), users);
+    let authors = stars(seed, users);
     let videos = if users == 0 { 0 } else { videos };
     let clips = videos.min(clips::COUNT);
     let (mut author_dice, mut title_dice) = (Dice::new(seed, "videos"), Dice::new(seed, "titles"));
@@ -56,6 +57,11 @@ pub fn plan(seed: u64, users: usize, videos: usize) -> World {
     }
 }
 
+/// Who is known how widely: who publishes much is also followed much.
+pub(super) fn stars(seed: u64, users: usize) -> Ranking {
+    Ranking::new(&mut Dice::new(seed, "authors"), users)
+}
+
 /// Every clip once in each round, each round in an order of its own: neighbours in the feed look different.
 fn clip_order(mut dice: Dice, videos: usize, clips: usize) -> impl Iterator<Item = usize> {
     let mut round: Vec<usize> = (0..clips).collect();
@@ -69,32 +75,6 @@ fn clip_order(mut dice: Dice, videos: usize, clips: usize) -> impl Iterator<Item
         }
         round[video % clips]
     })
-}
-
-/// Draws authors by Zipf's law: the n-th most productive user publishes 1/n as much as the first.
-struct Authors {
-    /// Users, the most productive first.
-    ranking: Vec<usize>,
-    /// Sums of the weights up to each rank.
-    sums: Vec<u64>,
-}
-
-impl Authors {
-    fn new(dice: &mut Dice, users: usize) -> Authors {
-        let mut ranking: Vec<usize> = (0..users).collect();
-        dice.shuffle(&mut ranking);
-        let sums = (1..=users as u64).scan(0, |sum, rank| {
-            *sum += 1_000_000_000 / rank;
-            Some(*sum)
-        });
-        Authors { sums: sums.collect(), ranking }
-    }
-
-    fn pick(&self, dice: &mut Dice) -> usize {
-        let total = self.sums.last().copied().unwrap_or(0);
-        let drawn = dice.below(total as usize) as u64;
-        self.ranking[self.sums.partition_point(|sum| *sum <= drawn)]
-    }
 }
 
 #[cfg(test)]

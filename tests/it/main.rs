@@ -20,3 +20,4 @@ mod recovery;
 mod relation;
 mod scripts;
 mod user;
+mod seed;
