@@ -8,6 +8,7 @@
 mod bad_input;
 mod config;
 mod crash;
+mod corpus;
 mod dev;
 mod feed;
 mod flush;
