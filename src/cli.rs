@@ -20,6 +20,9 @@ use crate::store::Slot;
 use crate::sync::admission::supervise;
 use crate::sync::{World, flush};
 
+/// The description of the API, written by hand; a test holds it against the running server.
+const OPENAPI: &str = include_str!("../docs/openapi.json");
+
 /// Exit codes: 0 done, 1 failed, 2 usage.
 pub fn main() -> ExitCode {
     let matches = command().get_matches();
@@ -27,6 +30,11 @@ pub fn main() -> ExitCode {
     if name == "probe" {
         let path = matches.get_one::<String>("file").cloned().unwrap_or_default();
         return crate::media::probe_main(Path::new(&path));
+    }
+    if name == "openapi" {
+        // Whoever reads it may have read enough: `riffle openapi | head`.
+        let _ = std::io::stdout().write_all(OPENAPI.as_bytes());
+        return ExitCode::SUCCESS;
     }
     let config = match Config::load(|setting| matches.get_one::<String>(setting).cloned(), std::env::vars_os()) {
         Ok(config) => Arc::new(config),
@@ -111,6 +119,7 @@ fn command() -> Command {
                 .arg(total("messages", "10 a user", "How many messages, all between friends"))
                 .arg(count("seed", "1", "Which world")),
         ))
+        .subcommand(Command::new("openapi").about("Print the description of the API (OpenAPI 3.1, JSON)"))
         .subcommand(
             Command::new("probe").hide(true).about("Look into one file; used by the server itself").arg(Arg::new("file")),
         )

@@ -99,6 +99,11 @@ const ROUTES: &[(&str, Method, Endpoint)] = &[
     ("/readyz", Method::GET, Endpoint::Ready),
 ];
 
+/// Every path but those of media files, without its final slash, and its method.
+pub fn routes() -> impl Iterator<Item = (&'static str, Method)> {
+    ROUTES.iter().map(|(path, method, _)| (*path, method.clone()))
+}
+
 const MEDIA_PREFIX: &str = "/media/";
 
 pub async fn handle(service: Arc<Service>, mut request: Request) -> Response {

@@ -16,6 +16,7 @@ mod harness;
 mod http;
 mod large_upload;
 mod media;
+mod openapi;
 mod publish;
 mod recovery;
 mod relation;

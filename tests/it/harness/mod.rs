@@ -29,6 +29,7 @@ pub use eventually::eventually;
 pub use multipart::{BOUNDARY, Part, multipart, urlencoded};
 pub use planted::id_at;
 pub use postgres::ask_postgres;
+pub use multipart::{Part, multipart_body, urlencoded};
 pub use redis::ask_redis;
 pub use server::{Finished, Server, rss_bytes, run, run_command};
 pub use state::{IDLE, State};

@@ -32,3 +32,8 @@ pub fn multipart(parts: &[Part<'_>]) -> Vec<u8> {
     body.extend_from_slice(format!("--{BOUNDARY}--\r\n").as_bytes());
     body
 }
+
+/// The content type, and the body.
+pub fn multipart_body(parts: &[Part<'_>]) -> (String, Vec<u8>) {
+    (format!("multipart/form-data; boundary={BOUNDARY}"), multipart(parts))
+}
