@@ -20,7 +20,7 @@ use crate::store::Slot;
 use crate::sync::admission::supervise;
 use crate::sync::{World, flush};
 
-/// The description of the API, written by hand; a test holds it against the running server.
+/// The description of the API; a test holds it against the running server.
 const OPENAPI: &str = include_str!("../docs/openapi.json");
 
 /// Exit codes: 0 done, 1 failed, 2 usage.

@@ -1,4 +1,4 @@
-//! What real clients send, replayed: `tests/corpus/README.md` says how the recordings are written.
+//! The dialects of many clients, replayed: `tests/corpus/README.md` says how the recordings are written.
 
 mod answer;
 mod recording;
