@@ -7,8 +7,8 @@
 
 mod bad_input;
 mod config;
-mod crash;
 mod corpus;
+mod crash;
 mod dev;
 mod feed;
 mod flush;
@@ -21,5 +21,5 @@ mod publish;
 mod recovery;
 mod relation;
 mod scripts;
-mod user;
 mod seed;
+mod user;
