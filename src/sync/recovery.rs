@@ -25,8 +25,8 @@ use crate::store::{Admission, Client, Run};
 /// How far above the clock a recovered bucket starts to mint: more than the clocks of two hosts differ. Until the clock
 /// has caught up, ids of different buckets say little about which came first.
 const MARGIN_MS: u64 = 1_000;
-/// The same where ids already ran ahead of the clock: nobody knows how far those went that were lost.
-const AHEAD_MARGIN_MS: u64 = 60_000;
+/// The same where ids already ran ahead of the clock: more than Redis can mint within the two seconds it may lose.
+const AHEAD_MARGIN_MS: u64 = 10_000;
 
 /// The session holds the recovery lock ([`buckets::lock_recovery`]).
 pub(super) async fn recover(session: &mut Session, client: &Arc<Client>, feed_window: u64) -> Result<Admission> {
@@ -107,7 +107,7 @@ mod tests {
         let at = |ms| Bucket::FEED.id_at(ms);
         assert_eq!(base_ms_at(0, 5_000), 5_000);
         assert_eq!(base_ms_at(at(4_999), 5_000), 6_000);
-        assert_eq!(base_ms_at(at(5_000), 5_000), 65_000);
-        assert_eq!(base_ms_at(at(9_000), 5_000), 69_000);
+        assert_eq!(base_ms_at(at(5_000), 5_000), 15_000);
+        assert_eq!(base_ms_at(at(9_000), 5_000), 19_000);
     }
 }
