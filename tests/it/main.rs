@@ -17,6 +17,7 @@ mod http;
 mod large_upload;
 mod media;
 mod openapi;
+mod model;
 mod publish;
 mod recovery;
 mod relation;

@@ -3,6 +3,8 @@
 use std::process::Command;
 use std::sync::OnceLock;
 
+use futures_util::future::join_all;
+
 use super::client::{Client, Reply, form, multipart_form};
 use super::multipart::Part;
 
@@ -52,6 +54,16 @@ impl Client {
         Account { id: reply["user_id"].as_u64().unwrap(), token: reply["token"].as_str().unwrap().to_owned() }
     }
 
+    /// Accounts `<prefix>0`, `<prefix>1`, … Several at once: hashing their passwords takes most of the time.
+    pub async fn register_many(&self, prefix: &str, count: usize) -> Vec<Account> {
+        let names: Vec<String> = (0..count).map(|number| format!("{prefix}{number}")).collect();
+        let mut accounts = Vec::with_capacity(count);
+        for names in names.chunks(8) {
+            accounts.extend(join_all(names.iter().map(|name| self.register(name))).await);
+        }
+        accounts
+    }
+
     pub async fn try_publish(&self, account: &Account, title: &str, bytes: &[u8]) -> Reply {
         self.request(&publishing(account, title, bytes)).await
     }
@@ -59,6 +71,13 @@ impl Client {
     pub async fn publish(&self, account: &Account, title: &str) {
         let reply = self.try_publish(account, title, clip()).await.json();
         assert_eq!(reply["status_code"], 0, "{reply}");
+    }
+
+    /// Publishes, and gives the video's id.
+    pub async fn publish_one(&self, account: &Account, title: &str) -> u64 {
+        self.publish(account, title).await;
+        let list = self.get_json(&format!("/douyin/publish/list/?limit=1&token={}", account.token)).await;
+        list["video_list"][0]["id"].as_u64().unwrap()
     }
 
     /// An answer that has to be a success.

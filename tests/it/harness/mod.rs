@@ -13,6 +13,7 @@
 #![allow(dead_code, unused_imports)]
 
 mod api;
+mod caller;
 mod client;
 mod eventually;
 mod multipart;
@@ -25,6 +26,9 @@ mod world;
 
 pub use api::{Account, PASSWORD, clip, publishing, registering};
 pub use client::{Client, Connection, Reply, head};
+pub use api::{Account, clip};
+pub use caller::{Caller, Shown, code, entries, ids};
+pub use client::{Client, Connection, Reply};
 pub use eventually::eventually;
 pub use multipart::{BOUNDARY, Part, multipart, multipart_body, urlencoded};
 pub use planted::id_at;
