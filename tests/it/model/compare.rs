@@ -13,15 +13,13 @@ use time::UtcOffset;
 use super::state::{Cast, Comment, Moment, Share};
 use crate::harness::{Account, Caller, Client, World, entries, ids};
 
-/// From how many others' sides each user is looked at, besides his own.
-const VIEWERS: usize = 2;
-
-pub async fn everything(world: &World, client: &Client, cast: &Cast, shares: &[Share], seed: u64) {
+/// `viewers`: from how many others' sides each user is looked at, besides his own.
+pub async fn everything(world: &World, client: &Client, cast: &Cast, shares: &[Share], viewers: usize, seed: u64) {
     let mut random = StdRng::seed_from_u64(seed);
     let expected = Expected::of(cast, Share::merged(shares));
     let mut eyes = Eyes { world, caller: client.caller().await, cast, expected: &expected };
     for user in 0..cast.people.len() {
-        let others: BTreeSet<usize> = (0..VIEWERS).map(|_| random.random_range(0..cast.people.len())).collect();
+        let others: BTreeSet<usize> = (0..viewers).map(|_| random.random_range(0..cast.people.len())).collect();
         for viewer in others.into_iter().chain([user]) {
             eyes.see_user(viewer, user).await;
         }
