@@ -1,0 +1,171 @@
+//! What a request costs in round trips to Redis, counted between the server and Redis.
+
+use std::fmt::Display;
+use std::fs;
+use std::io::Read;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use riffle::id::{UserId, VideoId};
+use riffle::store::{self, Command, keys};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream, UnixStream};
+
+use crate::harness::{Account, Caller, Server, World, code, entries};
+
+/// Stands between the server and Redis, and holds every answer back until the server does nothing but wait for it.
+/// What the server sends after that is a further trip: it needed the answer.
+struct Counter {
+    url: String,
+    trips: Arc<AtomicU64>,
+    /// Process id of the server, once it is to be counted.
+    server: Arc<AtomicU32>,
+}
+
+impl Counter {
+    async fn before(world: &World) -> Counter {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("redis://{}", listener.local_addr().unwrap());
+        let counter = Counter { url, trips: Arc::default(), server: Arc::default() };
+        let (trips, server) = (counter.trips.clone(), counter.server.clone());
+        let socket = world.redis_url.strip_prefix("redis+unix://").unwrap().to_owned();
+        tokio::spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                let redis = UnixStream::connect(&socket).await.unwrap();
+                tokio::spawn(forward(client, redis, trips.clone(), server.clone()));
+            }
+        });
+        counter
+    }
+
+    /// The trips of one request, which has to succeed.
+    async fn of(&self, caller: &mut Caller, path: &str) -> (u64, serde_json::Value) {
+        let before = self.trips.load(Ordering::SeqCst);
+        let answer = caller.get(path).await;
+        assert_eq!(code(&answer), 0, "{path}: {answer}");
+        (self.trips.load(Ordering::SeqCst) - before, answer)
+    }
+}
+
+async fn forward(client: TcpStream, mut redis: UnixStream, trips: Arc<AtomicU64>, server: Arc<AtomicU32>) {
+    // A second handle sees what has come at once, where tokio's waits to be told.
+    let client = client.into_std().unwrap();
+    let at_once = client.try_clone().unwrap();
+    let mut client = TcpStream::from_std(client).unwrap();
+    let (mut asked, mut answered) = (vec![0; 1 << 16], vec![0; 1 << 16]);
+    let mut on_a_trip = false;
+    loop {
+        tokio::select! {
+            length = client.read(&mut asked) => {
+                let Ok(length @ 1..) = length else { return };
+                trips.fetch_add(u64::from(!on_a_trip), Ordering::SeqCst);
+                on_a_trip = true;
+                redis.write_all(&asked[..length]).await.unwrap();
+            }
+            length = redis.read(&mut answered) => {
+                let Ok(length @ 1..) = length else { return };
+                let pid = server.load(Ordering::SeqCst);
+                while pid != 0 && let Some(rest) = rest_of_the_trip(pid, &at_once) {
+                    redis.write_all(&rest).await.unwrap();
+                    tokio::task::yield_now().await;
+                }
+                on_a_trip = false;
+                if client.write_all(&answered[..length]).await.is_err() {
+                    return;
+                }
+            }
+        }
+    }
+}
+
+/// What the server has still sent without having the answer, nothing while it is at work; `None`: it sleeps.
+fn rest_of_the_trip(pid: u32, mut client: &std::net::TcpStream) -> Option<Vec<u8>> {
+    let asleep = fs::read_dir(format!("/proc/{pid}/task")).ok()?.all(|thread| {
+        let stat = fs::read_to_string(thread.unwrap().path().join("stat")).unwrap_or_default();
+        stat.rsplit_once(") ").is_none_or(|(_, state)| state.starts_with('S'))
+    });
+    let mut rest = vec![0; 1 << 20];
+    match client.read(&mut rest) {
+        Ok(length) => {
+            rest.truncate(length);
+            Some(rest)
+        }
+        Err(_) if asleep => None,
+        Err(_) => Some(Vec::new()),
+    }
+}
+
+/// Users and videos straight into Redis: reading is what is counted.
+async fn plant(world: &World, owner: &Account, count: u64) {
+    let client = store::Client::connect(&world.redis_url, Duration::from_secs(10)).await.unwrap();
+    let me = UserId(owner.id);
+    let mut commands = Vec::new();
+    let mut add = |name: &'static str, arguments: &[&dyn Display]| {
+        let arguments = arguments.iter().map(|argument| Bytes::from(argument.to_string()));
+        commands.push(Command::new(name).args(arguments));
+    };
+    for number in 1..=count {
+        // Everywhere, as users are: bits 5 to 12 are the bucket.
+        let other = UserId((1_000 + number) << 13 | (number % 256) << 5);
+        let video = VideoId(other.0 + 1);
+        add("HSET", &[&keys::user(other), &"name", &format!("user {number}")]);
+        let object = "0123456789abcdef0123456789abcdef.mp4";
+        add("HSET", &[&keys::video(video), &"author", &other.0, &"title", &"one of many", &"object", &object]);
+        for timeline in [keys::followed(me), keys::followed_by(me), keys::friends(me)] {
+            add("ZADD", &[&timeline, &other.0, &other.0]);
+        }
+        add("ZADD", &[&keys::liked(me), &video.0, &video.0]);
+        add("ZADD", &[&keys::feed(), &video.0, &video.0]);
+    }
+    for answer in client.pipeline(commands).await {
+        answer.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_page_costs_few_round_trips_and_a_long_list_no_more_than_a_short_one() {
+    let world = World::start().await;
+    let counter = Counter::before(&world).await;
+    let settings = [
+        ("redis_url", counter.url.as_str()),
+        ("redis_timeout_ms", "30000"),
+        ("threads", "1"),
+        ("ffmpeg", "/nonexistent/ffmpeg"),
+    ];
+    let server = Server::start(&world, &settings).await;
+    let client = server.client();
+    let owner = client.register("owner").await;
+    let video = client.publish_one(&owner, "with comments").await;
+    let friend = client.register("friend").await;
+    let mut caller = client.caller().await;
+    caller.befriend(&owner, &friend).await;
+    plant(&world, &owner, 1_000).await;
+    for number in 0..100 {
+        assert_eq!(code(&caller.comment(&owner, video, &number.to_string()).await), 0);
+        assert_eq!(code(&caller.send(&owner, friend.id, &number.to_string()).await), 0);
+    }
+
+    counter.server.store(server.pid(), Ordering::SeqCst);
+    let token = format!("token={}", owner.token);
+    for (path, list, trips_max, long) in [
+        ("/douyin/feed/?".to_owned(), "video_list", 3, 30),
+        (format!("/douyin/feed/?{token}"), "video_list", 3, 30),
+        (format!("/douyin/favorite/list/?{token}"), "video_list", 3, 1_000),
+        (format!("/douyin/publish/list/?{token}"), "video_list", 3, 1),
+        (format!("/douyin/relation/follow/list/?{token}"), "user_list", 2, 1_000),
+        (format!("/douyin/relation/follower/list/?{token}"), "user_list", 2, 1_000),
+        (format!("/douyin/relation/friend/list/?{token}"), "user_list", 3, 1_000),
+        (format!("/douyin/comment/list/?{token}&video_id={video}"), "comment_list", 2, 100),
+        (format!("/douyin/message/chat/?{token}&to_user_id={}", friend.id), "message_list", 1, 100),
+    ] {
+        let (trips, answer) = counter.of(&mut caller, &path).await;
+        assert_eq!(entries(&answer, list).len(), long, "{path}");
+        assert!((1..=trips_max).contains(&trips), "{path}: {trips} round trips");
+        let (trips_of_few, _) = counter.of(&mut caller, &format!("{path}&limit=10")).await;
+        assert_eq!(trips, trips_of_few, "{path}: as many for {long} entries as for 10");
+    }
+    let (trips, _) = counter.of(&mut caller, &format!("/douyin/user/?{token}")).await;
+    assert_eq!(trips, 1);
+}
