@@ -115,6 +115,8 @@ impl Client {
                 connection.max_command_attempts = 1;
                 connection.max_command_buffer_len = COMMANDS_IN_FLIGHT_MAX;
                 connection.auto_client_setname = false;
+                // Else the second command of a pipeline waits for the answer of the first: a round trip more.
+                connection.tcp.nodelay = Some(true);
                 connection.reconnect_errors =
                     vec![ReconnectError::Loading, ReconnectError::ReadOnly, ReconnectError::ClusterDown];
                 connection.unresponsive = UnresponsiveConfig { max_timeout: Some(timeout * 2), interval: timeout / 2 };

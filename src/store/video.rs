@@ -70,7 +70,8 @@ pub async fn get_many(run: &Arc<Run>, ids: &[VideoId], viewer: Option<UserId>) -
     Ok(videos)
 }
 
-/// Whose video it is, or `UserId(0)` for an unknown one. An author never changes, so this process asks once.
+/// Whose video it is; 100007 for an unknown one. Videos never vanish and their authors never change, so this process
+/// asks once.
 pub async fn author(run: &Arc<Run>, id: VideoId) -> Result<UserId> {
     static KNOWN: LazyLock<Cache<VideoId, UserId>> = LazyLock::new(|| Cache::new(AUTHORS_KNOWN_MAX));
     if let Some(author) = KNOWN.get(&id) {
@@ -83,7 +84,8 @@ pub async fn author(run: &Arc<Run>, id: VideoId) -> Result<UserId> {
             KNOWN.insert(id, UserId(author));
             Ok(UserId(author))
         }
-        None => Ok(UserId(0)),
+        // No script may be asked instead: it would need the author, who says which keys it touches.
+        None => Err(Code::NoVideo.into()),
     }
 }
 

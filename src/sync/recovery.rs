@@ -10,6 +10,7 @@
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use futures_util::future::try_join_all;
 use tokio_postgres::Client as Session;
 use tracing::info;
 
@@ -20,7 +21,7 @@ use crate::crash;
 use crate::error::Result;
 use crate::id::{self, Bucket};
 use crate::store::recovery as redis;
-use crate::store::{Admission, Client, Run};
+use crate::store::{Admission, Client, Head, Run};
 
 /// How far above the clock a recovered bucket starts to mint: more than the clocks of two hosts differ. Until the clock
 /// has caught up, ids of different buckets say little about which came first.
@@ -38,11 +39,7 @@ pub(super) async fn recover(session: &mut Session, client: &Arc<Client>, feed_wi
     // Fence in Postgres, then close in Redis: from here on nothing of the old epoch is answered or committed.
     buckets::fence(session, epoch).await?;
     crash::point("recovery_fenced");
-    let mut heads = Vec::with_capacity(Bucket::COUNT);
-    for bucket in Bucket::all() {
-        heads.push(redis::close(client, bucket, epoch).await?);
-        crash::point("recovery_closing");
-    }
+    let heads = try_join_all(Bucket::all().map(|bucket| close(client, bucket, epoch))).await?;
     crash::point("recovery_closed");
     let keep = in_order(&before, &heads);
 
@@ -71,15 +68,24 @@ pub(super) async fn recover(session: &mut Session, client: &Arc<Client>, feed_wi
     let loaded = load::load(session, &closed_run, after, feed_window).await?;
     crash::point("recovery_loaded");
 
-    for (bucket, base) in Bucket::all().zip(&bases) {
-        redis::open(&closed_run, bucket, *base).await?;
-        crash::point("recovery_opening");
-    }
+    try_join_all(Bucket::all().zip(&bases).map(|(bucket, base)| open(&closed_run, bucket, *base))).await?;
     crash::point("recovery_opened");
     buckets::open(session, epoch, &bases, &inspection.run_id).await?;
     crash::point("recovery_admitted");
     info!(epoch, kept = keep, drained, %loaded, "Redis is in order");
     Ok(Admission::new(inspection.run_id, vec![epoch; Bucket::COUNT]))
+}
+
+async fn close(client: &Client, bucket: Bucket, epoch: u64) -> Result<Option<Head>> {
+    let former = redis::close(client, bucket, epoch).await?;
+    crash::point("recovery_closing");
+    Ok(former)
+}
+
+async fn open(run: &Arc<Run>, bucket: Bucket, base: u64) -> Result<()> {
+    redis::open(run, bucket, base).await?;
+    crash::point("recovery_opening");
+    Ok(())
 }
 
 /// Where recovered buckets start to mint: above every id that may exist, lost ones included. Ids are minted by the
