@@ -13,6 +13,7 @@ mod messages;
 mod minting;
 mod monitor;
 mod relations;
+mod relay;
 mod users;
 mod videos;
 
@@ -24,7 +25,7 @@ use riffle::store::script::{self, Script};
 use riffle::store::{Client, Command, Fault, Reply, keys};
 
 use crate::harness::start_redis;
-use case::{Case, EPOCH, Repeat, head, last, minted};
+use case::{Case, EPOCH, Repeat, head, head_with_last, last, minted};
 use keyspace::{Keyspace, dump, gone, plant, shown, text, with};
 use monitor::Monitor;
 
@@ -37,6 +38,7 @@ fn cases() -> Vec<Case> {
         comments::cases(),
         relations::cases(),
         messages::cases(),
+        relay::cases(),
         buckets::cases(),
     ];
     tables.into_iter().flatten().collect()
@@ -86,7 +88,8 @@ impl Case {
         let (first, second) = minted(self.bucket);
         let mints = |id: u64| reply.split(|sign: char| !sign.is_ascii_digit()).any(|word| word == id.to_string());
         let last = [first, second].into_iter().find(|id| mints(*id));
-        let head = last.map(|last| (self.head_key(), text(head(EPOCH, "open", last))));
+        let head = last.zip(before.get(&self.head_key()));
+        let head = head.map(|(last, head)| (self.head_key(), text(head_with_last(head, last))));
         with(before, &head.into_iter().collect())
     }
 
@@ -196,6 +199,28 @@ async fn a_key_of_the_wrong_type_is_an_error_before_anything_is_written() {
             if open {
                 assert_eq!(dump(&client).await, planted, "{what}: something was written");
             }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_call_that_finds_no_id_left_writes_nothing() {
+    let (redis, _folder) = start_redis().await;
+    let client = connect(&redis.url()).await;
+    for case in cases().into_iter().filter(|case| case.script.expects == Some("open")) {
+        let used_up = case.bucket.id_at((1 << 40) - 1) | 31;
+        let case = Case { head: Some(head(EPOCH, "open", used_up)), ..case };
+        let before = case.all_before();
+        plant(&client, &before).await;
+        let reply = case.call(&client).await;
+        let after = dump(&client).await;
+        match reply {
+            Err(error) => {
+                assert!(error.contains("no ids are left"), "{}: {error}", case.name());
+                assert_eq!(after, before, "{}: something was written", case.name());
+            }
+            // Not all calls mint.
+            Ok(_) => assert_eq!(after.get(&case.head_key()), before.get(&case.head_key()), "{}", case.name()),
         }
     }
 }

@@ -3,8 +3,8 @@
 use riffle::store::keys;
 use riffle::store::script;
 
-use super::case::{Case, EPOCH, HOME, LAST, Repeat, arguments, at, head};
-use super::keyspace::{gone, hash, timeline};
+use super::case::{Case, EPOCH, HOME, LAST, Repeat, arguments, at, head, home};
+use super::keyspace::{entry, gone, hash, sorted, stream, timeline};
 use super::users::MIA;
 
 const LOWEST: u64 = (HOME as u64) << 5;
@@ -51,8 +51,15 @@ pub fn cases() -> Vec<Case> {
             ..Case::of(&script::BUCKET_CLEAR)
         },
         Case {
-            title: "a closed bucket opens, and forgets",
+            title: "a closed bucket opens, and believes nothing of an earlier history",
+            keys: vec![keys::outbox(home()), keys::recent(home())],
             arguments: arguments![BASE],
+            before: vec![
+                (keys::outbox(home()), stream([entry(LAST, &[("kind", &"cover"), ("id", &LAST)])])),
+                (keys::recent(home()), sorted(&[("favorite:7:9", LAST)])),
+            ],
+            after: vec![(keys::outbox(home()), gone()), (keys::recent(home()), gone())],
+            any_type: vec![keys::outbox(home()), keys::recent(home())],
             head_after: Some(format!("{EPOCH} open {BASE} {BASE}")),
             repeat: Repeat::Answers("EPOCH".into()),
             ..Case::of(&script::BUCKET_OPEN)

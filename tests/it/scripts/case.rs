@@ -7,7 +7,7 @@
 use riffle::id::Bucket;
 use riffle::store::script::Script;
 
-use super::keyspace::Keys;
+use super::keyspace::{Keys, Value};
 
 /// The epoch of every call.
 pub const EPOCH: u64 = 7;
@@ -116,6 +116,13 @@ pub fn head(epoch: u64, state: &str, last: u64) -> String {
     format!("{epoch} {state} {last} 0")
 }
 
+/// The same head with another last id.
+pub fn head_with_last(head: &Value, last: u64) -> String {
+    let Value::Text(head) = head else { panic!("not a head: {head:?}") };
+    let [epoch, state, _, forgotten] = head.split(' ').collect::<Vec<_>>()[..] else { panic!("not a head: {head}") };
+    format!("{epoch} {state} {last} {forgotten}")
+}
+
 pub fn last(bucket: Bucket) -> u64 {
     if bucket == Bucket::FEED { FEED_LAST } else { LAST }
 }
@@ -123,6 +130,12 @@ pub fn last(bucket: Bucket) -> u64 {
 /// The ids that a call and its repetition mint.
 pub fn minted(bucket: Bucket) -> (u64, u64) {
     if bucket == Bucket::FEED { (FEED_MINTED, FEED_MINTED_NEXT) } else { (MINTED, MINTED_NEXT) }
+}
+
+/// The keys of two rows of the same.
+pub fn twice(keys: impl Into<Vec<String>>) -> Vec<String> {
+    let keys = keys.into();
+    [keys.clone(), keys].concat()
 }
 
 /// Anything that can be shown, as the arguments of a call.

@@ -4,13 +4,14 @@ use riffle::id::{UserId, VideoId};
 use riffle::store::keys;
 use riffle::store::script;
 
-use super::case::{Case, HOME, MINTED, MINTED_NEXT, Repeat, arguments, at, home};
+use super::case::{Case, HOME, MINTED, MINTED_NEXT, Repeat, arguments, at, home, twice};
 use super::keyspace::{Entry, Value, entry, gone, hash, sorted, stream};
 use super::users::{MIA, NOAH};
 
 const VIDEO: VideoId = VideoId(at(HOME, -7, 5));
 const ZOE: UserId = UserId(at(200, -6, 31));
 const COMMENT: u64 = at(HOME, -5, 17);
+const NEWER_COMMENT: u64 = at(HOME, -4, 2);
 
 fn video(comments: u8) -> (String, Value) {
     (keys::video(VIDEO), hash(&[("author", &MIA), ("comments", &comments)]))
@@ -87,6 +88,38 @@ fn deleting() -> Vec<Case> {
     ]
 }
 
+fn loading() -> Vec<Case> {
+    let load = |title, [first, second]: [u8; 2], before: &[u64], after: &[u64]| Case {
+        title,
+        keys: twice([keys::video(VIDEO), keys::comments(VIDEO)]),
+        arguments: arguments![
+            COMMENT,
+            format!("{COMMENT} {ZOE} hello"),
+            first,
+            NEWER_COMMENT,
+            format!("{NEWER_COMMENT} {ZOE} hello"),
+            second
+        ],
+        before: vec![video(before.len() as u8), comments(before)],
+        after: vec![video(after.len() as u8), if after.is_empty() { gone_comments() } else { comments(after) }],
+        ..Case::of(&script::COMMENTS_LOAD)
+    };
+    vec![
+        Case {
+            before: vec![(keys::video(VIDEO), hash(&[("author", &MIA)]))],
+            ..load("comments are loaded and counted", [1, 1], &[], &[COMMENT, NEWER_COMMENT])
+        },
+        load("a comment that is there is not counted again", [1, 1], &[COMMENT], &[COMMENT, NEWER_COMMENT]),
+        load("a comment that was deleted goes", [0, 1], &[COMMENT], &[NEWER_COMMENT]),
+        load("the last comments go", [0, 0], &[COMMENT, NEWER_COMMENT], &[]),
+        load("a deleted comment that is not there is not counted", [1, 0], &[COMMENT], &[COMMENT]),
+    ]
+}
+
+fn gone_comments() -> (String, Value) {
+    (keys::comments(VIDEO), gone())
+}
+
 pub fn cases() -> Vec<Case> {
-    [adding(), deleting()].into_iter().flatten().collect()
+    [adding(), deleting(), loading()].into_iter().flatten().collect()
 }

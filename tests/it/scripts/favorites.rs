@@ -4,16 +4,18 @@ use riffle::id::{UserId, VideoId};
 use riffle::store::keys;
 use riffle::store::script;
 
-use super::case::{Case, EPOCH, HOME, LAST, MINTED, Repeat, arguments, at, head, home};
+use super::case::{Case, EPOCH, HOME, LAST, MINTED, Repeat, arguments, at, head, home, twice};
 use super::keyspace::{Keys, entry, gone, hash, set, sorted, stream, text};
 use super::users::MIA;
 
 /// A video of [`MIA`]'s, and a user who lives elsewhere.
 const VIDEO: VideoId = VideoId(at(HOME, -7, 5));
 const ZOE: UserId = UserId(at(200, -6, 31));
-/// A video that lives elsewhere, for [`MIA`] to like, and the versions of his doing so.
+/// A video that lives elsewhere, for [`MIA`] to like, and the versions of his doing so. What a mirror judges by may be
+/// of a later question than the change, which gives the place in the order.
 const FAR_VIDEO: VideoId = VideoId(at(201, -7, 30));
 const OLD_VERSION: u64 = at(201, -5, 1);
+const PLACE: u64 = at(201, -4, 2);
 const VERSION: u64 = at(201, -4, 3);
 
 fn set_like(title: &'static str, state: u8) -> Case {
@@ -88,7 +90,7 @@ fn mirror(title: &'static str, state: u8) -> Case {
     Case {
         title,
         keys: vec![keys::recent(home()), keys::user(MIA), keys::likes(MIA), keys::liked(MIA)],
-        arguments: arguments![MIA, FAR_VIDEO, state, VERSION],
+        arguments: arguments![MIA, FAR_VIDEO, state, VERSION, PLACE],
         before: vec![(keys::user(MIA), hash(&[("name", &"mia"), ("favorites", &0)]))],
         reply: format!("OK {LAST}"),
         ..Case::of(&script::FAVORITE_MIRROR)
@@ -110,7 +112,14 @@ fn likes(version: u64) -> Keys {
 fn following() -> Vec<Case> {
     let stale = || format!("STALE {LAST}");
     vec![
-        Case { after: [likes(VERSION), recent(VERSION)].concat(), ..mirror("a like is counted", 1) },
+        Case { after: [likes(PLACE), recent(VERSION)].concat(), ..mirror("a like is counted, in its place", 1) },
+        Case { after: recent(VERSION), ..mirror("what is not liked is remembered and not counted", 0) },
+        Case {
+            before: [mirror("", 1).before, recent(OLD_VERSION)].concat(),
+            after: [likes(PLACE), recent(VERSION)].concat(),
+            head: Some(format!("{EPOCH} open {LAST} {OLD_VERSION}")),
+            ..mirror("a newer version above what was forgotten counts", 1)
+        },
         Case {
             before: [likes(OLD_VERSION), recent(OLD_VERSION)].concat(),
             after: vec![
@@ -128,7 +137,11 @@ fn following() -> Vec<Case> {
         },
         Case {
             before: [likes(OLD_VERSION), recent(VERSION + 1)].concat(),
-            ..mirror("a version that is not newer is ignored", 0)
+            ..mirror("a version older than what is known is ignored", 0)
+        },
+        Case {
+            before: [likes(OLD_VERSION), recent(VERSION)].concat(),
+            ..mirror("a version that is known is ignored, whatever it says", 0)
         },
         Case {
             before: [mirror("", 1).before, recent(VERSION)].concat(),
@@ -136,10 +149,90 @@ fn following() -> Vec<Case> {
             reply: stale(),
             ..mirror("a version at what was forgotten sends back to the home, also when it is remembered", 1)
         },
+        Case {
+            before: likes(OLD_VERSION),
+            head: Some(format!("{EPOCH} open {LAST} {}", VERSION + 1)),
+            reply: stale(),
+            ..mirror("a version below what was forgotten takes nothing back", 0)
+        },
         Case { before: vec![], reply: "NO_USER".into(), ..mirror("an unknown user is refused", 1) },
     ]
 }
 
+/// What a video and its author count.
+fn counted(favorites: u8, favorited: u8) -> Keys {
+    vec![
+        (keys::video(VIDEO), hash(&[("author", &MIA), ("favorites", &favorites)])),
+        (keys::user(MIA), hash(&[("name", &"mia"), ("favorited", &favorited)])),
+    ]
+}
+
+fn loading() -> Vec<Case> {
+    let load = |title, arguments| Case {
+        title,
+        keys: twice([keys::video(VIDEO), keys::user(MIA), keys::likers(VIDEO)]),
+        arguments,
+        ..Case::of(&script::FAVORITES_LOAD)
+    };
+    let likers = |users: &[UserId]| (keys::likers(VIDEO), set(users));
+    vec![
+        Case {
+            before: vec![
+                (keys::video(VIDEO), hash(&[("author", &MIA)])),
+                (keys::user(MIA), hash(&[("name", &"mia"), ("favorited", &5)])),
+            ],
+            after: [counted(2, 7), vec![likers(&[MIA, ZOE])]].concat(),
+            ..load("likes are loaded and counted", arguments![MIA, 1, ZOE, 1])
+        },
+        Case {
+            before: [counted(1, 5), vec![likers(&[MIA])]].concat(),
+            after: [counted(1, 5), vec![likers(&[ZOE])]].concat(),
+            ..load("one likes it and one does no more", arguments![MIA, 0, ZOE, 1])
+        },
+        Case {
+            before: [counted(2, 5), vec![likers(&[MIA, ZOE])]].concat(),
+            after: [counted(0, 3), vec![(keys::likers(VIDEO), gone())]].concat(),
+            ..load("the last likes go", arguments![MIA, 0, ZOE, 0])
+        },
+        Case {
+            before: [counted(1, 5), vec![likers(&[ZOE])]].concat(),
+            ..load("what is so already is not counted again", arguments![MIA, 0, ZOE, 1])
+        },
+    ]
+}
+
+fn loading_mirrors() -> Vec<Case> {
+    let load = |title, arguments| Case {
+        title,
+        keys: twice([keys::user(MIA), keys::likes(MIA), keys::liked(MIA)]),
+        arguments,
+        ..Case::of(&script::FAVORITE_MIRRORS_LOAD)
+    };
+    let count = |favorites: u8| (keys::user(MIA), hash(&[("name", &"mia"), ("favorites", &favorites)]));
+    vec![
+        Case {
+            before: vec![(keys::user(MIA), hash(&[("name", &"mia")]))],
+            after: vec![
+                count(2),
+                (keys::likes(MIA), set(&[VIDEO, FAR_VIDEO])),
+                (keys::liked(MIA), sorted(&[(FAR_VIDEO, OLD_VERSION), (VIDEO, VERSION)])),
+            ],
+            ..load("likes are loaded in their order", arguments![VIDEO, 1, VERSION, FAR_VIDEO, 1, OLD_VERSION])
+        },
+        Case {
+            before: likes(OLD_VERSION),
+            after: vec![(keys::likes(MIA), set(&[VIDEO])), (keys::liked(MIA), sorted(&[(VIDEO, VERSION)]))],
+            ..load("a like comes and one goes", arguments![FAR_VIDEO, 0, VERSION, VIDEO, 1, VERSION])
+        },
+        Case {
+            before: likes(OLD_VERSION),
+            after: vec![(keys::liked(MIA), sorted(&[(FAR_VIDEO, VERSION)]))],
+            any_type: vec![keys::user(MIA)],
+            ..load("a like of a newer version moves", arguments![FAR_VIDEO, 1, VERSION, VIDEO, 0, VERSION])
+        },
+    ]
+}
+
 pub fn cases() -> Vec<Case> {
-    [deciding(), reading(), following()].into_iter().flatten().collect()
+    [deciding(), reading(), following(), loading(), loading_mirrors()].into_iter().flatten().collect()
 }

@@ -74,6 +74,21 @@ fn loading() -> Vec<Case> {
             ..Case::of_feed(&script::FEED_LOAD)
         },
         Case {
+            title: "what was kept from before below the floor would stand behind a hole",
+            keys: vec![keys::feed(), keys::feed_floor()],
+            arguments: arguments![LATE, NEW],
+            before: vec![(keys::feed(), timeline(&[OLD, LATE, MIDDLE])), (keys::feed_floor(), text(OLD - 1))],
+            after: vec![(keys::feed(), timeline(&[MIDDLE, NEW])), (keys::feed_floor(), text(LATE))],
+            ..Case::of_feed(&script::FEED_LOAD)
+        },
+        Case {
+            title: "a feed that leaves nothing out",
+            keys: vec![keys::feed(), keys::feed_floor()],
+            arguments: arguments![0, OLD, NEW],
+            after: vec![(keys::feed(), timeline(&[OLD, NEW])), (keys::feed_floor(), text(0))],
+            ..Case::of_feed(&script::FEED_LOAD)
+        },
+        Case {
             title: "the floor never sinks",
             keys: vec![keys::feed(), keys::feed_floor()],
             arguments: arguments![0, MIDDLE],

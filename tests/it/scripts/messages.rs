@@ -9,8 +9,10 @@ use super::keyspace::{Entry, Value, entry, sorted, stream, timeline};
 use super::users::MIA;
 
 const ZOE: UserId = UserId(at(200, -6, 31));
+const YAN: UserId = UserId(at(200, -5, 2));
 /// The newest message is of a time that the clock has not reached, so that the next one is known beforehand.
 const OLD: u64 = at(HOME, -5, 17);
+const NEW: u64 = at(HOME, -4, 2);
 const NEWEST_MS: u64 = 9_000_000_000_000;
 
 fn chat(ids: &[u64]) -> (String, Value) {
@@ -51,8 +53,28 @@ fn send(title: &'static str, who_may: &str) -> Case {
     }
 }
 
+fn loading() -> Case {
+    let far = (keys::chat(MIA, YAN), sorted(&[(format!("{NEW} {MIA} hi"), NEWEST_MS + 1)]));
+    Case {
+        title: "messages of two chats are loaded beside what is there",
+        keys: vec![keys::chat(MIA, ZOE), keys::chat(MIA, ZOE), keys::chat(MIA, YAN)],
+        arguments: arguments![
+            NEWEST_MS,
+            format!("{OLD} {ZOE} hello"),
+            NEWEST_MS + 1,
+            format!("{NEW} {ZOE} hello"),
+            NEWEST_MS + 1,
+            format!("{NEW} {MIA} hi"),
+        ],
+        before: vec![chat(&[OLD])],
+        after: vec![chat(&[OLD, NEW]), far],
+        ..Case::of(&script::MESSAGES_LOAD)
+    }
+}
+
 pub fn cases() -> Vec<Case> {
     vec![
+        loading(),
         Case {
             before: vec![chat(&[OLD]), (keys::friends(MIA), timeline(&[ZOE.0]))],
             ..send("a message to a friend has a time of its own, and every call is one", "friends")

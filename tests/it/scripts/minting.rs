@@ -1,6 +1,6 @@
 //! Ids: never twice, never backwards, never with another bucket's bits, always exact.
 
-use riffle::id::{Bucket, EPOCH_MS, ID_MAX, ms_of};
+use riffle::id::{Bucket, EPOCH_MS, ID_MAX, VideoId, ms_of};
 use riffle::store::{Client, Command, keys, script};
 
 use super::case::{EPOCH, head};
@@ -73,6 +73,28 @@ async fn ids_of_a_storm_are_one_more_each() {
         let ticks = |id: u64| ms_of(id) * 32 + id % 32;
         assert_eq!(ticks(id), ticks(last) + 1);
         last = id;
+    }
+}
+
+#[tokio::test]
+async fn a_version_above_that_of_another_bucket_is_of_a_later_millisecond() {
+    let (redis, _folder) = start_redis().await;
+    let client = connect(&redis.url()).await;
+    let ahead = redis_ms(&client).await + 3_600_000;
+    let ours = |ms: u64| bucket(42).id_at(ms);
+    for (last, at_least, version) in [
+        (ours(ahead), bucket(0).id_at(ahead), ours(ahead + 1)),
+        (ours(ahead), bucket(255).id_at(ahead) | 31, ours(ahead + 1)),
+        (ours(ahead), ours(ahead), ours(ahead + 1)),
+        (ours(ahead), bucket(255).id_at(ahead - 1) | 31, ours(ahead) | 1),
+        (ours(ahead), bucket(255).id_at(ahead + 9) | 31, ours(ahead + 10)),
+    ] {
+        let key = keys::head(bucket(42));
+        plant(&client, &[(key.clone(), text(head(EPOCH, "open", last)))].into()).await;
+        let likers = keys::likers(VideoId(ours(1)));
+        let arguments = [EPOCH, last, 7, at_least].map(|number| number.to_string());
+        let reply = call(&client, &script::FAVORITE_READ, &[key, likers], &arguments).await;
+        assert_eq!(reply, Ok(format!("OK {version} :0")), "above {at_least}, after {last}");
     }
 }
 

@@ -4,13 +4,17 @@ use riffle::id::UserId;
 use riffle::store::keys;
 use riffle::store::script;
 
-use super::case::{Case, EPOCH, LAST, MINTED, arguments, at, home};
-use super::keyspace::{Keys, Value, entry, gone, hash, set, sorted, stream};
+mod loading;
+
+use super::case::{Case, EPOCH, HOME, LAST, MINTED, Repeat, arguments, at, head, home};
+use super::keyspace::{Keys, Value, entry, gone, hash, set, sorted, stream, text};
 use super::users::MIA;
 
 /// Lives elsewhere, as do the versions of what he decides.
 const ZOE: UserId = UserId(at(200, -6, 31));
 const OLD_VERSION: u64 = at(200, -5, 1);
+/// What a mirror judges by may be of a later question than the change, which gives the place in the order.
+const PLACE: u64 = at(200, -4, 2);
 const VERSION: u64 = at(200, -4, 3);
 
 fn mia(followers: u8, follows: u8) -> (String, Value) {
@@ -85,9 +89,22 @@ fn reading() -> Vec<Case> {
         reply: format!("OK {MINTED} :1"),
         ..Case::of(&script::FOLLOW_READ)
     };
+    let ahead = at(HOME - 1, 8, 31);
+    let (above, above_again) = (at(HOME, 9, 0), at(HOME, 9, 1));
     vec![
         Case { title: "a user who follows", ..case.clone() },
-        Case { title: "a user who does not", before: vec![], reply: format!("OK {MINTED} :0"), ..case },
+        Case { title: "a user who does not", before: vec![], reply: format!("OK {MINTED} :0"), ..case.clone() },
+        Case {
+            title: "the version is a whole millisecond above what was seen elsewhere",
+            arguments: arguments![ZOE, ahead],
+            reply: format!("OK {above} :1"),
+            head_after: Some(head(EPOCH, "open", above)),
+            repeat: Repeat::Again(
+                format!("OK {above_again} :1"),
+                vec![(keys::head(home()), text(head(EPOCH, "open", above_again)))],
+            ),
+            ..case
+        },
     ]
 }
 
@@ -103,7 +120,7 @@ fn mirror(title: &'static str, state: u8) -> Case {
             keys::followers(MIA),
             keys::friends(MIA),
         ],
-        arguments: arguments![MIA, ZOE, state, VERSION],
+        arguments: arguments![MIA, ZOE, state, VERSION, PLACE],
         before: vec![mia(0, 0)],
         reply: format!("OK {LAST}"),
         ..Case::of(&script::FOLLOW_MIRROR)
@@ -123,12 +140,19 @@ fn following() -> Vec<Case> {
     let friends = |version| (keys::friends(MIA), sorted(&[(ZOE, version)]));
     vec![
         Case {
-            after: [vec![mia(0, 1)], follows_since(VERSION), recent(VERSION)].concat(),
-            ..mirror("a follow is counted", 1)
+            after: [vec![mia(0, 1)], follows_since(PLACE), recent(VERSION)].concat(),
+            ..mirror("a follow is counted, in its place", 1)
+        },
+        Case { after: recent(VERSION), ..mirror("what is not followed is remembered and not counted", 0) },
+        Case {
+            before: [vec![mia(0, 0)], recent(OLD_VERSION)].concat(),
+            after: [vec![mia(0, 1)], follows_since(PLACE), recent(VERSION)].concat(),
+            head: Some(format!("{EPOCH} open {LAST} {OLD_VERSION}")),
+            ..mirror("a newer version above what was forgotten counts", 1)
         },
         Case {
             before: vec![mia(1, 0), follower()],
-            after: [vec![mia(1, 1), friends(VERSION)], follows_since(VERSION), recent(VERSION)].concat(),
+            after: [vec![mia(1, 1), friends(PLACE)], follows_since(PLACE), recent(VERSION)].concat(),
             ..mirror("who follows a follower has a friend", 1)
         },
         Case {
@@ -147,8 +171,12 @@ fn following() -> Vec<Case> {
             ..mirror("a newer version of the same keeps the place in the order", 1)
         },
         Case {
+            before: [vec![mia(0, 1)], follows_since(OLD_VERSION), recent(VERSION + 1)].concat(),
+            ..mirror("a version older than what is known is ignored", 0)
+        },
+        Case {
             before: [vec![mia(0, 1)], follows_since(OLD_VERSION), recent(VERSION)].concat(),
-            ..mirror("a version that is not newer is ignored", 0)
+            ..mirror("a version that is known is ignored, whatever it says", 0)
         },
         Case {
             before: [vec![mia(0, 0)], recent(VERSION)].concat(),
@@ -156,10 +184,16 @@ fn following() -> Vec<Case> {
             reply: format!("STALE {LAST}"),
             ..mirror("a version at what was forgotten sends back to the home, also when it is remembered", 1)
         },
+        Case {
+            before: [vec![mia(0, 1)], follows_since(OLD_VERSION)].concat(),
+            head: Some(format!("{EPOCH} open {LAST} {}", VERSION + 1)),
+            reply: format!("STALE {LAST}"),
+            ..mirror("a version below what was forgotten takes nothing back", 0)
+        },
         Case { before: vec![], reply: "NO_USER".into(), ..mirror("an unknown user is refused", 1) },
     ]
 }
 
 pub fn cases() -> Vec<Case> {
-    [deciding(), reading(), following()].into_iter().flatten().collect()
+    [deciding(), reading(), following(), loading::cases()].into_iter().flatten().collect()
 }
