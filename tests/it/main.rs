@@ -6,27 +6,26 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod bad_input;
+mod comment;
 mod config;
 mod corpus;
 mod crash;
 mod dev;
+mod favorite;
 mod feed;
 mod flush;
-mod comment;
-mod dev;
-mod favorite;
 mod harness;
 mod http;
 mod large_upload;
 mod media;
-mod openapi;
 mod message;
 mod model;
+mod openapi;
 mod publish;
 mod recovery;
 mod relation;
 mod scripts;
 mod seed;
-mod user;
 mod storm;
 mod trips;
+mod user;

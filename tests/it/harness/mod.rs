@@ -25,10 +25,8 @@ mod state;
 mod world;
 
 pub use api::{Account, PASSWORD, clip, publishing, registering};
-pub use client::{Client, Connection, Reply, head};
-pub use api::{Account, clip};
 pub use caller::{Caller, Shown, code, entries, ids};
-pub use client::{Client, Connection, Reply};
+pub use client::{Client, Connection, Reply, head};
 pub use eventually::eventually;
 pub use multipart::{BOUNDARY, Part, multipart, multipart_body, urlencoded};
 pub use planted::id_at;
