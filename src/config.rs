@@ -88,7 +88,7 @@ settings! {
     feed_window: u64 = "100000", number(30..=10_000_000), "Newest videos whose order Redis keeps; older pages come from Postgres";
     list_max: usize = "1000", number(1..=10_000), "Most entries of one list answer";
     pending_after_ms: Duration = "5000", milliseconds(100..=600_000), "Age at which a user or video whose request died half-way is completed";
-    flush_interval_ms: Duration = "200", milliseconds(10..=10_000), "How often what was decided in Redis is written to Postgres";
+    flush_interval_ms: Duration = "200", milliseconds(10..=600_000), "How often what was decided in Redis is written to Postgres";
     probe_timeout_ms: Duration = "5000", milliseconds(100..=60_000), "Longest look at an uploaded file";
     cover_timeout_ms: Duration = "20000", milliseconds(100..=600_000), "Longest run of ffmpeg for one cover";
     cover_jobs_max: usize = "1", number(1..=64), "Covers made at once";

@@ -8,7 +8,7 @@
 //! every step by the epochs.
 
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use futures_util::future::try_join_all;
 use tokio_postgres::Client as Session;
@@ -24,9 +24,10 @@ use crate::store::recovery as redis;
 use crate::store::{Admission, Client, Head, Run};
 
 /// How far above the clock a recovered bucket starts to mint: more than the clocks of two hosts differ. Until the clock
-/// has caught up, ids of different buckets say little about which came first.
-const MARGIN_MS: u64 = 1_000;
-/// The same where ids already ran ahead of the clock: more than Redis can mint within the two seconds it may lose.
+/// has caught up, ids of different buckets would say little about which came first, so recovery waits for it.
+const MARGIN_MS: u64 = 200;
+/// The same where ids already ran ahead of the clock: more than Redis can mint within the two seconds it may lose. This
+/// is not waited for.
 const AHEAD_MARGIN_MS: u64 = 10_000;
 
 /// The session holds the recovery lock ([`buckets::lock_recovery`]).
@@ -47,7 +48,7 @@ pub(super) async fn recover(session: &mut Session, client: &Arc<Client>, feed_wi
     // written between the comparison and the closing.
     let closed = buckets::all(session).await?;
     let highest = heads.iter().flatten().map(|head| head.last).chain(closed.iter().map(|row| row.seen)).max();
-    let base_ms = base_ms(highest.unwrap_or(0));
+    let base_ms = base_ms(highest.unwrap_or(0), now_ms());
     let bases: Vec<u64> = Bucket::all().map(|bucket| bucket.id_at(base_ms)).collect();
 
     // For the loading scripts, which demand this epoch and a closed head.
@@ -67,6 +68,10 @@ pub(super) async fn recover(session: &mut Session, client: &Arc<Client>, feed_wi
     };
     let loaded = load::load(session, &closed_run, after, feed_window).await?;
     crash::point("recovery_loaded");
+    let ahead_ms = base_ms.saturating_sub(now_ms());
+    if ahead_ms <= MARGIN_MS {
+        tokio::time::sleep(Duration::from_millis(ahead_ms)).await;
+    }
 
     try_join_all(Bucket::all().zip(&bases).map(|(bucket, base)| open(&closed_run, bucket, *base))).await?;
     crash::point("recovery_opened");
@@ -90,18 +95,19 @@ async fn open(run: &Arc<Run>, bucket: Bucket, base: u64) -> Result<()> {
 
 /// Where recovered buckets start to mint: above every id that may exist, lost ones included. Ids are minted by the
 /// clock, so what was lost lies before now, unless ids ran ahead of it.
-fn base_ms(highest: u64) -> u64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |age| age.as_millis() as i64);
-    base_ms_at(highest, id::ms_of(id::lowest_at(now)))
-}
-
-fn base_ms_at(highest: u64, now_ms: u64) -> u64 {
+fn base_ms(highest: u64, now_ms: u64) -> u64 {
     match id::ms_of(highest) {
         // Nothing was ever minted.
         0 => now_ms,
         highest_ms if highest_ms < now_ms => now_ms + MARGIN_MS,
         highest_ms => highest_ms + AHEAD_MARGIN_MS,
     }
+}
+
+/// By the clock of ids.
+fn now_ms() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |age| age.as_millis() as i64);
+    id::ms_of(id::lowest_at(now))
 }
 
 #[cfg(test)]
@@ -111,9 +117,9 @@ mod tests {
     #[test]
     fn minting_goes_on_above_all_that_may_exist() {
         let at = |ms| Bucket::FEED.id_at(ms);
-        assert_eq!(base_ms_at(0, 5_000), 5_000);
-        assert_eq!(base_ms_at(at(4_999), 5_000), 6_000);
-        assert_eq!(base_ms_at(at(5_000), 5_000), 15_000);
-        assert_eq!(base_ms_at(at(9_000), 5_000), 19_000);
+        assert_eq!(base_ms(0, 5_000), 5_000);
+        assert_eq!(base_ms(at(4_999), 5_000), 5_200);
+        assert_eq!(base_ms(at(5_000), 5_000), 15_000);
+        assert_eq!(base_ms(at(9_000), 5_000), 19_000);
     }
 }
