@@ -8,11 +8,11 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use fred::clients::Client as FredClient;
+use fred::clients::{Client as FredClient, Pipeline};
 use fred::error::{Error as FredError, ErrorKind};
-use fred::interfaces::ClientLike;
+use fred::interfaces::{ClientLike, HashesInterface, KeysInterface};
 use fred::types::config::{Config, ReconnectError, UnresponsiveConfig};
-use fred::types::{Builder, ClusterHash, CustomCommand, Value};
+use fred::types::{Builder, ClusterHash, CustomCommand, Key, Value};
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
@@ -148,8 +148,7 @@ impl Client {
     pub async fn pipeline(&self, commands: Vec<Command>) -> Vec<Result<Reply, Fault>> {
         let pipeline = self.fred.pipeline();
         for command in commands {
-            let (command, arguments) = command.split();
-            if let Err(error) = pipeline.custom::<(), _>(command, arguments).await {
+            if let Err(error) = queue(&pipeline, command).await {
                 return vec![self.answer(Err(error))];
             }
         }
@@ -191,6 +190,22 @@ impl Client {
                 }
             }
         })
+    }
+}
+
+/// The library writes out every command that it does not know by name at once, a system call for each; what long
+/// pipelines are made of goes by name and so in one write.
+async fn queue(pipeline: &Pipeline<FredClient>, command: Command) -> Result<(), FredError> {
+    match (command.name, &command.arguments[..]) {
+        ("GET", [key]) => pipeline.get(Key::from(key.clone())).await,
+        ("HMGET", [key, fields @ ..]) => {
+            let fields: Vec<Key> = fields.iter().cloned().map(Key::from).collect();
+            pipeline.hmget(Key::from(key.clone()), fields).await
+        }
+        _ => {
+            let (command, arguments) = command.split();
+            pipeline.custom(command, arguments).await
+        }
     }
 }
 

@@ -141,7 +141,7 @@ async fn compare(session: &Session, client: &Client, inspection: Inspection) -> 
             ),
         ));
     }
-    let in_order = in_order(&rows, &inspection.heads);
+    let in_order = recovery::in_order(&rows, &inspection.heads);
     if in_order && buckets::is_run_admitted(session, &inspection.run_id).await? {
         let epochs = rows.iter().map(|row| row.epoch).collect();
         return Ok(Verdict::InOrder(Admission::new(inspection.run_id, epochs)));
@@ -154,13 +154,6 @@ async fn compare(session: &Session, client: &Client, inspection: Inspection) -> 
     }
     info!(in_order, "this run of Redis is not admitted yet");
     Ok(Verdict::Recover)
-}
-
-/// Every bucket is open, of Postgres's epoch, and has all that a committed step relied on.
-pub(super) fn in_order(rows: &[BucketRow], heads: &[Option<Head>]) -> bool {
-    rows.iter().zip(heads).all(|(row, head)| {
-        head.is_some_and(|head| head.open && row.open && head.epoch == row.epoch && head.last >= row.seen)
-    })
 }
 
 fn ahead(rows: &[BucketRow], heads: &[Option<Head>]) -> Option<(Bucket, Head, BucketRow)> {

@@ -14,9 +14,8 @@ use futures_util::future::try_join_all;
 use tokio_postgres::Client as Session;
 use tracing::info;
 
-use super::admission::in_order;
 use super::{flush, load};
-use crate::archive::buckets;
+use crate::archive::buckets::{self, BucketRow};
 use crate::crash;
 use crate::error::Result;
 use crate::id::{self, Bucket};
@@ -79,6 +78,13 @@ pub(super) async fn recover(session: &mut Session, client: &Arc<Client>, feed_wi
     crash::point("recovery_admitted");
     info!(epoch, kept = keep, drained, %loaded, "Redis is in order");
     Ok(Admission::new(inspection.run_id, vec![epoch; Bucket::COUNT]))
+}
+
+/// Every bucket is open, of Postgres's epoch, and has all that a committed step relied on.
+pub(super) fn in_order(rows: &[BucketRow], heads: &[Option<Head>]) -> bool {
+    rows.iter().zip(heads).all(|(row, head)| {
+        head.is_some_and(|head| head.open && row.open && head.epoch == row.epoch && head.last >= row.seen)
+    })
 }
 
 async fn close(client: &Client, bucket: Bucket, epoch: u64) -> Result<Option<Head>> {
