@@ -1,5 +1,7 @@
 //! What Postgres knows of the buckets' life in Redis, and the steps of recovery and relay that are one transaction.
 
+use std::time::Duration;
+
 use tokio_postgres::{Client, Row, Transaction};
 
 use super::{Archive, fault, users, videos};
@@ -88,13 +90,12 @@ fn all_buckets(changed: u64, step: &str) -> Result<()> {
     Err(Error::unavailable(format!("another recovery is ahead: {changed} buckets {step}")))
 }
 
-/// Whether this session is now the one that flushes; it is until it ends. A session that hangs is ended by Postgres, so
-/// that another can take over.
-pub async fn try_lock_flush(session: &Client) -> Result<bool> {
-    session
-        .batch_execute("set idle_session_timeout = '3s'; set idle_in_transaction_session_timeout = '3s'")
-        .await
-        .map_err(fault)?;
+/// Whether this session is now the one that flushes; it is until it ends. One that hangs, silent for longer than
+/// `silence_max`, is ended by Postgres, so that another can take over.
+pub async fn try_lock_flush(session: &Client, silence_max: Duration) -> Result<bool> {
+    let ms = silence_max.as_millis();
+    let limits = format!("set idle_session_timeout = {ms}; set idle_in_transaction_session_timeout = {ms}");
+    session.batch_execute(&limits).await.map_err(fault)?;
     let row = session.query_one(include_str!("../../sql/queries/flush_lock.sql"), &[]).await.map_err(fault)?;
     Ok(row.get(0))
 }

@@ -29,6 +29,8 @@ const ENTRIES_MAX: usize = 256;
 /// How often a server asks whether it is to flush.
 const ELECTION_INTERVAL: Duration = Duration::from_millis(500);
 const RETRY_DELAY: Duration = Duration::from_millis(500);
+/// How long the flushing server may be silent, its pauses aside, before Postgres lets another one flush.
+const SILENCE_MAX: Duration = Duration::from_secs(3);
 const DRAIN_POLL: Duration = Duration::from_millis(20);
 /// How often streams are trimmed and mirrors forget.
 const TRIM_INTERVAL: Duration = Duration::from_secs(5);
@@ -57,7 +59,7 @@ impl Flusher {
     async fn stand_and_serve(&self) -> Result<()> {
         self.slot.ready().await;
         let mut session = self.archive.session().await?;
-        while !buckets::try_lock_flush(&session).await? {
+        while !buckets::try_lock_flush(&session, self.interval + SILENCE_MAX).await? {
             sleep(ELECTION_INTERVAL).await;
         }
         debug!("this server flushes the outbox");

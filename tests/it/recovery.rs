@@ -465,7 +465,8 @@ async fn servers_that_start_together_recover_once() {
 #[tokio::test]
 async fn a_server_survives_the_recovery_that_another_one_made() {
     let world = World::start().await;
-    let (server, mia, facts) = furnished(&world, &[]).await;
+    // The flush would meet the new epoch before the requests do.
+    let (server, mia, facts) = furnished(&world, &[("flush_interval_ms", "600000")]).await;
     let client = server.client();
     for round in 0..3 {
         let epoch_before = epoch(&world).await;

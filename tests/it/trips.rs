@@ -133,8 +133,9 @@ async fn a_page_costs_few_round_trips_and_a_long_list_no_more_than_a_short_one()
         ("redis_timeout_ms", "30000"),
         ("threads", "1"),
         ("ffmpeg", "/nonexistent/ffmpeg"),
-        // The flush asks Redis on its own.
+        // Flush and relay ask Redis on their own.
         ("flush_interval_ms", "600000"),
+        ("pending_after_ms", "600000"),
     ];
     let server = Server::start(&world, &settings).await;
     let client = server.client();
