@@ -9,6 +9,7 @@ use bytes::Bytes;
 
 use super::run::{Home, Run};
 use super::script::Script;
+use crate::crash;
 use crate::error::{Error, Result};
 use crate::id::Bucket;
 
@@ -40,6 +41,7 @@ pub(super) async fn set(
     let steps = async move {
         let arguments = [Bytes::from(edge.from.to_string()), Bytes::from(edge.to.to_string()), state(on)];
         let version = Home::new(&run, edge.home).call_minting(script, keys, arguments).await?;
+        crash::point("edge_decided");
         follow_home(&run, &edge, version, version, on).await?;
         Ok(version)
     };

@@ -19,6 +19,7 @@ use super::relay;
 use crate::archive::Archive;
 use crate::archive::buckets::{self, BucketRow};
 use crate::archive::flush::{self, Item, Move};
+use crate::crash;
 use crate::error::Result;
 use crate::id::{self, Bucket};
 use crate::store::outbox::{self, OutboxEntry};
@@ -92,7 +93,9 @@ impl Flusher {
                 warn!(dead, "outbox entries that Postgres refuses were put into dead_letter");
             }
         }
+        crash::point("flush_written");
         relay::relay(run, session, &entries, self.feed_window).await?;
+        crash::point("flush_relayed");
         Ok(entries.len() >= ENTRIES_MAX)
     }
 

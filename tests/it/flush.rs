@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::harness::{Account, Client, Server, World, eventually, run};
+use crate::harness::{Account, Client, Server, World, eventually, head, run, urlencoded};
 
 async fn act(client: &Client, path: &str, account: &Account, fields: &[(&str, &str)]) -> Value {
     let fields: Vec<(&str, &str)> =
@@ -133,4 +133,101 @@ async fn what_was_answered_before_a_crash_of_everything_is_there_after_it() {
     let server = Server::start(&world, &[]).await;
     let after = everything(&server.client(), &accounts, &video).await.unwrap();
     assert_same(&before, &after);
+}
+
+/// The profile that a like of its owner shows in.
+async fn favorites_of(client: &Client, account: &Account) -> Option<u64> {
+    let reply = client.get(&format!("/douyin/user/?token={}", account.token)).await;
+    (reply.status == 200).then(|| reply.json()["user"]["favorite_count"].as_u64().unwrap())
+}
+
+/// Has a server die at a point while it takes a like by `account`.
+async fn die_while_liking(world: &World, point: &str, account: &Account, video: &str) {
+    let server = Server::start(world, &[("CRASH_AT", point)]).await;
+    let fields = urlencoded(&[("token", &account.token), ("video_id", video), ("action_type", "1")]);
+    let length = fields.len().to_string();
+    let headers = [("Content-Type", "application/x-www-form-urlencoded"), ("Content-Length", length.as_str())];
+    let mut connection = server.client().connect().await;
+    connection.send(head("POST", "/douyin/favorite/action/", &headers).as_bytes()).await;
+    connection.send(fields.as_bytes()).await;
+    server.wait().await;
+}
+
+async fn mia_and_her_video(world: &World) -> (Account, String) {
+    let server = Server::start(world, &[]).await;
+    let client = server.client();
+    let mia = client.register("mia").await;
+    client.publish(&mia, "first").await;
+    let video = client.get_json("/douyin/feed/").await["video_list"][0]["id"].to_string();
+    assert!(server.terminate().await.success());
+    (mia, video)
+}
+
+#[tokio::test]
+async fn a_like_whose_server_died_between_its_ends_is_completed_by_the_next() {
+    let world = World::start().await;
+    let (mia, video) = mia_and_her_video(&world).await;
+    for point in ["edge_decided", "flush_written", "flush_relayed"] {
+        die_while_liking(&world, point, &mia, &video).await;
+        let server = Server::start(&world, &[]).await;
+        let client = server.client();
+        eventually("the like at both ends", async || (favorites_of(&client, &mia).await == Some(1)).then_some(()))
+            .await;
+        let shown = client.get_json(&format!("/douyin/feed/?token={}", mia.token)).await;
+        assert_eq!(shown["video_list"][0]["favorite_count"], 1, "{point}");
+        assert_eq!(shown["video_list"][0]["is_favorite"], true, "{point}");
+        act(&client, "/douyin/favorite/action/", &mia, &[("video_id", &video), ("action_type", "2")]).await;
+        assert!(server.terminate().await.success());
+    }
+}
+
+#[tokio::test]
+async fn a_like_whose_server_died_between_its_ends_is_completed_by_another_server() {
+    let world = World::start().await;
+    let (mia, video) = mia_and_her_video(&world).await;
+    let other = Server::start(&world, &[]).await;
+    die_while_liking(&world, "edge_decided", &mia, &video).await;
+    let client = other.client();
+    eventually("the relay", async || (favorites_of(&client, &mia).await == Some(1)).then_some(())).await;
+}
+
+#[tokio::test]
+async fn a_server_goes_on_flushing_when_the_one_that_did_is_killed() {
+    let world = World::start().await;
+    let first = Server::start(&world, &[]).await;
+    let second = Server::start(&world, &[]).await;
+    let mia = first.client().register("mia").await;
+    first.client().publish(&mia, "first").await;
+    let video = first.client().get_json("/douyin/feed/").await["video_list"][0]["id"].to_string();
+    first.kill().await;
+    act(&second.client(), "/douyin/favorite/action/", &mia, &[("video_id", &video), ("action_type", "1")]).await;
+    let rows = async || (world.sql_number("select count(*) from favorite where is_on").await == 1).then_some(());
+    eventually("the like in Postgres", rows).await;
+}
+
+#[tokio::test]
+async fn poison_in_an_outbox_is_put_aside_and_stops_nothing() {
+    let world = World::start().await;
+    let server = Server::start(&world, &[]).await;
+    let client = server.client();
+    let (accounts, video) = small_world(&client).await;
+    let bucket = riffle::id::UserId(accounts[0].id).bucket();
+    let outbox = riffle::store::keys::outbox(bucket);
+    // What Postgres refuses, what nobody can read, and what is no number.
+    let comment = ["kind", "comment", "id", "9007199254740000", "video", &video, "user", "1", "text", "a\0b"];
+    for poison in [&comment[..], &["kind", "nothing"], &["kind", "favorite", "from", "x", "to", "1", "on", "1"]] {
+        // Ids of streams are positions of ours, so the next one is not the clock's.
+        let last = world.redis_command("XREVRANGE", &[&outbox, "+", "-", "COUNT", "1"]).await;
+        let last = last.array().unwrap()[0].array().unwrap()[0].text().unwrap().unwrap().to_owned();
+        let next = format!("{}-0", last.split('-').next().unwrap().parse::<u64>().unwrap() + 1);
+        let arguments: Vec<&str> = [outbox.as_str(), &next].into_iter().chain(poison.iter().copied()).collect();
+        world.redis_command("XADD", &arguments).await;
+    }
+    let buried = async || (world.sql_number("select count(*) from dead_letter").await == 3).then_some(());
+    eventually("three dead letters", buried).await;
+
+    act(&client, "/douyin/favorite/action/", &accounts[2], &[("video_id", &video), ("action_type", "1")]).await;
+    let liked =
+        format!("select count(*) from favorite where from_id = {} and to_id = {video} and is_on", accounts[2].id);
+    eventually("what came later", async || (world.sql_number(&liked).await == 1).then_some(())).await;
 }
