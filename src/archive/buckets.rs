@@ -58,8 +58,10 @@ pub async fn is_run_admitted(session: &Client, run_id: &str) -> Result<bool> {
     Ok(session.query_opt(sql, &[&run_id]).await.map_err(fault)?.is_some())
 }
 
-/// Waits until no other recovery is under way, and keeps others out for the life of the session.
+/// Waits until no other recovery is under way, and keeps others out for the life of the session, which ends when it is
+/// silent for a minute: a recoverer that froze keeps nobody out for ever, and the epochs stop it when it wakes.
 pub async fn lock_recovery(session: &Client) -> Result<()> {
+    session.batch_execute("set idle_session_timeout = '60s'").await.map_err(fault)?;
     session.query(include_str!("../../sql/queries/recovery_lock.sql"), &[]).await.map_err(fault)?;
     Ok(())
 }
