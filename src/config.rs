@@ -83,6 +83,7 @@ settings! {
     shutdown_timeout_ms: Duration = "10000", milliseconds(100..=600_000), "Longest wait for requests under way when stopping";
     threads: usize = "0", number(0..=256), "Threads that serve requests; 0: one per core";
     redis_timeout_ms: Duration = "1000", milliseconds(10..=60_000), "Longest wait for an answer of Redis";
+    redis_unsafe: RedisUnsafe = "refuse", one_of(&[("refuse", RedisUnsafe::Refuse), ("allow", RedisUnsafe::Allow)]), "A Redis whose own settings would lose data (an eviction policy other than noeviction, no append-only file): refuse it, or allow it";
     postgres_timeout_ms: Duration = "1000", milliseconds(10..=60_000), "Longest wait for an answer of Postgres, a free connection included";
     postgres_connections_max: usize = "16", number(2..=1_000), "Connections to Postgres at once";
     feed_window: u64 = "100000", number(30..=10_000_000), "Newest videos whose order Redis keeps; older pages come from Postgres";
@@ -98,6 +99,12 @@ settings! {
     message_time: MessageTime = "auto", one_of(&[("auto", MessageTime::Auto), ("text", MessageTime::Text), ("millis", MessageTime::Millis)]), "How a chat shows times: text (2023-04-05 19:50:39), millis (Unix milliseconds), or auto: millis for clients that send pre_msg_time, which parse a number";
     chat_poll: ChatPoll = "both", one_of(&[("both", ChatPoll::Both), ("received", ChatPoll::Received)]), "What polling a chat with pre_msg_time gives: both directions, or only what was received, for clients that draw their own messages themselves";
     log: String = "info", log_filter(), "What is logged: error, warn, info, debug, trace, or per module (riffle=debug,warn)";
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RedisUnsafe {
+    Refuse,
+    Allow,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

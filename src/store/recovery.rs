@@ -20,33 +20,58 @@ pub struct Inspection {
     /// The installation it says it belongs to.
     pub installation: Option<String>,
     pub keys: u64,
+    /// What of its own settings would lose data, and the fix.
+    pub danger: Option<String>,
     /// One for each of [`Bucket::all`]; `None` where absent or unreadable.
     pub heads: Vec<Option<Head>>,
 }
 
 pub async fn inspect(client: &Client) -> Result<Inspection> {
-    let mut commands =
-        vec![Command::new("INFO").arg("server"), Command::new("GET").arg(keys::installation()), Command::new("DBSIZE")];
+    let mut commands: Vec<Command> =
+        ["server", "memory", "persistence"].map(|section| Command::new("INFO").arg(section)).into();
+    commands.extend([Command::new("GET").arg(keys::installation()), Command::new("DBSIZE")]);
     commands.extend(Bucket::all().map(|bucket| Command::new("GET").arg(keys::head(bucket))));
     let mut replies = Vec::with_capacity(commands.len());
     for answer in client.pipeline(commands).await {
         replies.push(answer?);
     }
-    let [info, installation, keys, heads @ ..] = &replies[..] else {
+    let [server, memory, persistence, installation, keys, heads @ ..] = &replies[..] else {
         return Err(Error::internal("Redis answered too little"));
     };
-    let info = info.text()?.unwrap_or_default();
-    let run_id = info.lines().find_map(|line| line.strip_prefix("run_id:")).unwrap_or_default().trim().to_owned();
     let mut parsed = Vec::with_capacity(heads.len());
     for head in heads {
         parsed.push(head.text()?.and_then(Head::parse));
     }
     Ok(Inspection {
-        run_id,
+        run_id: line(server, "run_id")?.to_owned(),
         installation: installation.text()?.map(str::to_owned),
         keys: keys.required_number()?,
+        danger: danger(line(memory, "maxmemory_policy")?, line(persistence, "aof_enabled")?),
         heads: parsed,
     })
+}
+
+/// What a section of INFO says of `name`; empty: nothing.
+fn line<'a>(section: &'a Reply, name: &str) -> Result<&'a str> {
+    let lines = section.text()?.unwrap_or_default().lines();
+    let mut values = lines.filter_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+    Ok(values.next().unwrap_or_default().trim())
+}
+
+/// From INFO, not CONFIG: that is an administrator's.
+fn danger(maxmemory_policy: &str, aof_enabled: &str) -> Option<String> {
+    let mut dangers = Vec::new();
+    if maxmemory_policy != "noeviction" {
+        dangers.push(format!(
+            "maxmemory-policy is {maxmemory_policy:?}, so a full Redis throws facts away: set it to noeviction"
+        ));
+    }
+    if aof_enabled != "1" {
+        dangers.push(
+            "appendonly is off, so a Redis that ends takes along what Postgres does not have yet: set it to yes".into(),
+        );
+    }
+    (!dangers.is_empty()).then(|| dangers.join("; "))
 }
 
 /// Marks an empty Redis as ours, unless somebody was faster.
@@ -127,4 +152,26 @@ async fn scan(client: &Client, mut each: impl FnMut(Option<Bucket>, &str)) -> Re
 pub async fn open(run: &Arc<Run>, bucket: Bucket, base: u64) -> Result<()> {
     let keys = [keys::outbox(bucket), keys::recent(bucket)];
     Home::new(run, bucket).call(&script::BUCKET_OPEN, keys, [Bytes::from(base.to_string())]).await.map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_that_lose_data_are_named_with_their_fix() {
+        assert_eq!(danger("noeviction", "1"), None);
+        assert!(
+            danger("allkeys-lru", "1").is_some_and(|text| text.contains("\"allkeys-lru\"") && !text.contains("; "))
+        );
+        assert!(danger("noeviction", "0").is_some_and(|text| text.starts_with("appendonly")));
+        assert!(danger("", "").is_some_and(|text| text.contains("noeviction; ") || text.contains("; appendonly")));
+    }
+
+    #[test]
+    fn a_line_of_info_is_found_by_its_whole_name() {
+        let section = Reply::Bytes("# Memory\r\nmaxmemory_policy_old:x\r\nmaxmemory_policy:noeviction\r\n".into());
+        assert_eq!(line(&section, "maxmemory_policy").unwrap(), "noeviction");
+        assert_eq!(line(&section, "maxmemory").unwrap(), "");
+    }
 }

@@ -15,6 +15,7 @@ use tracing::{info, warn};
 use super::recovery;
 use crate::archive::buckets::{self, BucketRow};
 use crate::archive::{Archive, migrate};
+use crate::config::RedisUnsafe;
 use crate::error::{Error, Result};
 use crate::id::Bucket;
 use crate::store::recovery::{self as redis, Inspection};
@@ -29,13 +30,20 @@ pub struct Gate {
     pub redis_timeout: Duration,
     pub archive: Archive,
     pub feed_window: u64,
+    redis_unsafe: RedisUnsafe,
     /// The admission that all threads share; held while a run is compared or recovered.
     present: Mutex<Option<Arc<Admission>>>,
 }
 
 impl Gate {
-    pub fn new(redis_url: String, redis_timeout: Duration, archive: Archive, feed_window: u64) -> Gate {
-        Gate { redis_url, redis_timeout, archive, feed_window, present: Mutex::new(None) }
+    pub fn new(
+        redis_url: String,
+        redis_timeout: Duration,
+        archive: Archive,
+        feed_window: u64,
+        redis_unsafe: RedisUnsafe,
+    ) -> Gate {
+        Gate { redis_url, redis_timeout, archive, feed_window, redis_unsafe, present: Mutex::new(None) }
     }
 
     /// Connects once, and has the run admitted; `set_state` hears a word on what is in the way.
@@ -48,11 +56,21 @@ impl Gate {
         load_scripts(&client).await.inspect_err(no_redis)?;
         let mut present = self.present.lock().await;
         let inspection = redis::inspect(&client).await.inspect_err(no_redis)?;
+        if let Some(danger) = &inspection.danger
+            && self.redis_unsafe == RedisUnsafe::Refuse
+        {
+            set_state("redis unsafe");
+            let way_out = "or serve all the same with RIFFLE_REDIS_UNSAFE=allow";
+            return Err(Error::unavailable(format!("Redis would lose data: {danger}; {way_out}")));
+        }
         if let Some(admission) = present.as_ref()
             && admission.run_id == inspection.run_id
             && !admission.is_doubted()
         {
             return Ok(Arc::new(Run::new(client, admission.clone())));
+        }
+        if let Some(danger) = &inspection.danger {
+            warn!("Redis may lose data: {danger}");
         }
         migrate::check(&self.archive).await.inspect_err(no_postgres)?;
         let mut session = self.archive.session().await.inspect_err(no_postgres)?;

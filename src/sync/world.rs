@@ -24,7 +24,13 @@ impl World {
     pub fn open(config: &Arc<Config>, redis_url: &str, postgres_url: &str) -> Result<World> {
         store::check_address(redis_url)?;
         let archive = Archive::new(postgres_url, config.postgres_connections_max, config.postgres_timeout_ms)?;
-        let gate = Gate::new(redis_url.to_owned(), config.redis_timeout_ms, archive.clone(), config.feed_window);
+        let gate = Gate::new(
+            redis_url.to_owned(),
+            config.redis_timeout_ms,
+            archive.clone(),
+            config.feed_window,
+            config.redis_unsafe,
+        );
         // Absolute: child processes that look into files run in folders of their own.
         let media = std::path::absolute(config.data_dir.join("media"))
             .and_then(Media::open)

@@ -11,6 +11,7 @@ mod config;
 mod corpus;
 mod crash;
 mod dev;
+mod durability;
 mod favorite;
 mod feed;
 mod flush;
