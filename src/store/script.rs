@@ -20,16 +20,27 @@ pub struct Script {
     body: &'static str,
     /// What the head must say for the script to run; `None` runs without `lib/head.lua`.
     pub expects: Option<&'static str>,
+    when_full: WhenFull,
     /// As Redis named it.
     sha1: OnceLock<Bytes>,
 }
 
+/// What a Redis that is out of memory does with a script.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum WhenFull {
+    /// Refuses it before it starts.
+    Refuses,
+    /// Runs it: it frees memory, or completes what was decided while there was some.
+    Runs,
+}
+
 macro_rules! scripts {
-    ($($constant:ident = $name:literal, $expects:expr;)*) => {
+    ($($constant:ident = $name:literal, $expects:expr, $when_full:ident;)*) => {
         $(pub static $constant: Script = Script {
             name: $name,
             body: include_str!(concat!("../../lua/", $name, ".lua")),
             expects: $expects,
+            when_full: WhenFull::$when_full,
             sha1: OnceLock::new(),
         };)*
 
@@ -38,43 +49,47 @@ macro_rules! scripts {
 }
 
 scripts! {
-    ID_MINT = "id_mint", Some("open");
-    USER_SHOW = "user_show", Some("open");
-    VIDEO_SHOW = "video_show", Some("open");
-    VIDEO_COVER = "video_cover", Some("open");
-    FEED_INSERT = "feed_insert", Some("open");
-    FAVORITE_SET = "favorite_set", Some("open");
-    FAVORITE_READ = "favorite_read", Some("open");
-    FAVORITE_MIRROR = "favorite_mirror", Some("open");
-    FOLLOW_SET = "follow_set", Some("open");
-    FOLLOW_READ = "follow_read", Some("open");
-    FOLLOW_MIRROR = "follow_mirror", Some("open");
-    COMMENT_ADD = "comment_add", Some("open");
-    COMMENT_DELETE = "comment_delete", Some("open");
-    MESSAGE_SEND = "message_send", Some("open");
-    MIRROR_CONFIRM = "mirror_confirm", Some("open");
-    MIRROR_FORGET = "mirror_forget", Some("open");
-    OUTBOX_TRIM = "outbox_trim", Some("open");
-    BUCKET_CLOSE = "bucket_close", None;
-    BUCKET_CLEAR = "bucket_clear", Some("closed");
-    BUCKET_OPEN = "bucket_open", Some("closed");
-    USERS_LOAD = "users_load", Some("closed");
-    VIDEOS_LOAD = "videos_load", Some("closed");
-    FEED_LOAD = "feed_load", Some("closed");
-    FAVORITES_LOAD = "favorites_load", Some("closed");
-    FAVORITE_MIRRORS_LOAD = "favorite_mirrors_load", Some("closed");
-    FOLLOWS_LOAD = "follows_load", Some("closed");
-    COMMENTS_LOAD = "comments_load", Some("closed");
-    MESSAGES_LOAD = "messages_load", Some("closed");
+    ID_MINT = "id_mint", Some("open"), Refuses;
+    USER_SHOW = "user_show", Some("open"), Refuses;
+    VIDEO_SHOW = "video_show", Some("open"), Refuses;
+    VIDEO_COVER = "video_cover", Some("open"), Refuses;
+    FEED_INSERT = "feed_insert", Some("open"), Runs;
+    FAVORITE_SET = "favorite_set", Some("open"), Refuses;
+    FAVORITE_READ = "favorite_read", Some("open"), Runs;
+    FAVORITE_MIRROR = "favorite_mirror", Some("open"), Runs;
+    FOLLOW_SET = "follow_set", Some("open"), Refuses;
+    FOLLOW_READ = "follow_read", Some("open"), Runs;
+    FOLLOW_MIRROR = "follow_mirror", Some("open"), Runs;
+    COMMENT_ADD = "comment_add", Some("open"), Refuses;
+    COMMENT_DELETE = "comment_delete", Some("open"), Refuses;
+    MESSAGE_SEND = "message_send", Some("open"), Refuses;
+    MIRROR_CONFIRM = "mirror_confirm", Some("open"), Runs;
+    MIRROR_FORGET = "mirror_forget", Some("open"), Runs;
+    OUTBOX_TRIM = "outbox_trim", Some("open"), Runs;
+    BUCKET_CLOSE = "bucket_close", None, Runs;
+    BUCKET_CLEAR = "bucket_clear", Some("closed"), Runs;
+    BUCKET_OPEN = "bucket_open", Some("closed"), Runs;
+    USERS_LOAD = "users_load", Some("closed"), Refuses;
+    VIDEOS_LOAD = "videos_load", Some("closed"), Refuses;
+    FEED_LOAD = "feed_load", Some("closed"), Refuses;
+    FAVORITES_LOAD = "favorites_load", Some("closed"), Refuses;
+    FAVORITE_MIRRORS_LOAD = "favorite_mirrors_load", Some("closed"), Refuses;
+    FOLLOWS_LOAD = "follows_load", Some("closed"), Refuses;
+    COMMENTS_LOAD = "comments_load", Some("closed"), Refuses;
+    MESSAGES_LOAD = "messages_load", Some("closed"), Refuses;
 }
 
 impl Script {
     /// What Redis gets. The first line makes Redis refuse before the start (out of memory, read-only) and, on a
     /// cluster, refuse to leave the slot.
     pub fn source(&self) -> String {
+        let first = match self.when_full {
+            WhenFull::Refuses => "#!lua",
+            WhenFull::Runs => "#!lua flags=allow-oom",
+        };
         match self.expects {
-            Some(state) => format!("#!lua\nlocal expected_state = '{state}'\n{HEAD}\n{}", self.body),
-            None => format!("#!lua\n{}", self.body),
+            Some(state) => format!("{first}\nlocal expected_state = '{state}'\n{HEAD}\n{}", self.body),
+            None => format!("{first}\n{}", self.body),
         }
     }
 
