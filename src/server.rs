@@ -57,6 +57,8 @@ pub async fn serve(world: World, token_secret: &[u8], mut stop: watch::Receiver<
             tokens: tokens.clone(),
             passwords: passwords.clone(),
             uploads: uploads.clone(),
+            connections: limits.connections.clone(),
+            backlog: world.backlog.clone(),
             published: published.clone(),
             media_base: media_base.clone(),
             cors: Cors::new(config.cors_origins.clone()),
@@ -76,6 +78,7 @@ pub async fn serve(world: World, token_secret: &[u8], mut stop: watch::Receiver<
             config.feed_window,
         )),
         tokio::spawn(world.flusher(background.clone()).work()),
+        tokio::spawn(world.backlog.clone().measure(background.clone(), world.archive.clone())),
         tokio::spawn(world.covers(background.clone(), published).work()),
         tokio::spawn(sweep::work(world.archive.clone(), world.media.clone(), orphan_age)),
     ];

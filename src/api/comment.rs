@@ -39,7 +39,7 @@ pub(super) async fn action(service: &Service, request: &mut Request) -> Result<C
         Some(1) => {
             let text = params.required_text("comment_text")?;
             check_text("comment_text", text, 1..=512, TextKind::Text)?;
-            let run = service.slot.run()?;
+            let run = service.run_to_write()?;
             // Whatever could fail is asked first: the comment is the last step.
             let author = user::get(&run, viewer, Some(viewer)).await?;
             let id = store::add(&run, video, viewer, text).await?;
@@ -49,7 +49,7 @@ pub(super) async fn action(service: &Service, request: &mut Request) -> Result<C
             // Some clients send -1 for "none".
             let id =
                 params.optional_id("comment_id")?.ok_or_else(|| Error::parameter("comment_id: which to delete"))?;
-            let run = service.slot.run()?;
+            let run = service.run_to_write()?;
             let deleted = store::delete(&run, video, id, viewer).await?;
             let author = user::get(&run, deleted.user, Some(viewer)).await?;
             shown(service, deleted, view::user(author))

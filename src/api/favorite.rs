@@ -16,7 +16,7 @@ pub(super) async fn action(service: &Service, request: &mut Request) -> Result<a
         Some(2) => false,
         _ => return Err(Error::parameter("action_type: 1 to like, 2 to unlike")),
     };
-    let run = service.slot.run()?;
+    let run = service.run_to_write()?;
     let author = video::author(&run, video).await?;
     favorite::set(&run, viewer, video, author, on).await?;
     Ok(answer::Empty {})

@@ -41,7 +41,7 @@ pub(super) async fn action(service: &Service, request: &mut Request) -> Result<a
     }
     let text = params.required_text("content")?;
     check_text("content", text, 1..=2048, TextKind::Text)?;
-    let run = service.slot.run()?;
+    let run = service.run_to_write()?;
     let anyone = service.config.chat == ChatWith::Anyone;
     // Users never vanish, so a read may tell that there is one; friends are asked for in the script.
     user::get(&run, other, None).await?;

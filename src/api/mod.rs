@@ -7,6 +7,7 @@ mod health;
 mod list;
 mod media;
 mod message;
+mod metrics;
 mod publish;
 mod relation;
 mod user;
@@ -29,8 +30,9 @@ use crate::config::Config;
 use crate::error::{Code, Result};
 use crate::http::{Cors, Params, Request, Response, answer};
 use crate::media::{Media, Prober};
-use crate::store::Slot;
 use crate::store::relation::Relations;
+use crate::store::{Run, Slot};
+use crate::sync::backlog::Backlog;
 
 /// What the handlers of one thread work with.
 pub struct Service {
@@ -46,6 +48,9 @@ pub struct Service {
     pub passwords: Passwords,
     /// Permits for uploads under way.
     pub uploads: Arc<Semaphore>,
+    /// Permits for connections that are not open.
+    pub connections: Arc<Semaphore>,
+    pub backlog: Arc<Backlog>,
     /// Told when a video was published.
     pub published: Arc<Notify>,
     /// Public base of media addresses, without a slash at its end.
@@ -74,6 +79,7 @@ enum Endpoint {
     Chat,
     Live,
     Ready,
+    Metrics,
     Media,
 }
 
@@ -97,6 +103,7 @@ const ROUTES: &[(&str, Method, Endpoint)] = &[
     ("/douyin/message/chat", Method::GET, Endpoint::Chat),
     ("/livez", Method::GET, Endpoint::Live),
     ("/readyz", Method::GET, Endpoint::Ready),
+    ("/metrics", Method::GET, Endpoint::Metrics),
 ];
 
 /// Every path but those of media files, without its final slash, and its method.
@@ -164,6 +171,7 @@ async fn dispatch(service: &Service, request: &mut Request, endpoint: Endpoint) 
         Endpoint::Chat => answered(message::chat(service, request)).await,
         Endpoint::Live => answer::success(&answer::Empty {}),
         Endpoint::Ready => answered(health::ready(service)).await,
+        Endpoint::Metrics => metrics::show(service),
         Endpoint::Media => media::file(service, request).await,
     }
 }
@@ -188,5 +196,11 @@ impl Service {
     /// The parameters of any request but an upload.
     async fn params(&self, request: &mut Request) -> Result<Params> {
         Params::read(request, self.config.body_bytes_max).await
+    }
+
+    /// The connection for a request that changes something; none while too much waits for Postgres.
+    fn run_to_write(&self) -> Result<Arc<Run>> {
+        self.backlog.admits_writes()?;
+        self.slot.run()
     }
 }

@@ -24,7 +24,7 @@ impl FileSink for Incoming<'_> {
         if params_so_far.token().is_some() {
             self.service.tokens.verify(params_so_far.token())?;
         }
-        self.service.slot.run()?;
+        self.service.run_to_write()?;
         let permit = self.service.uploads.clone().try_acquire_owned().map_err(|_| Error::from(Code::TooMany))?;
         self.draft = Some((self.service.media.create_draft().await?, permit));
         Ok(())
@@ -49,7 +49,7 @@ pub(super) async fn action(service: &Service, request: &mut Request) -> Result<a
     };
     let facts = service.prober.probe(draft.written_path().await?).await?;
 
-    let run = service.slot.run()?;
+    let run = service.run_to_write()?;
     let (archive, media) = (service.archive.clone(), service.media.clone());
     let draft = sync::Upload { draft, kind: facts.kind, title: title.to_owned() };
     sync::publish(run, archive, media, service.config.feed_window, author, draft).await?;

@@ -39,7 +39,8 @@ pub(super) async fn action(service: &Service, request: &mut Request) -> Result<a
         Ok(Some(2)) => false,
         _ => return Err(Code::Relation.into()),
     };
-    store::set(&service.slot.run()?, viewer, other, on).await?;
+    let run = service.run_to_write()?;
+    store::set(&run, viewer, other, on).await?;
     Ok(answer::Empty {})
 }
 

@@ -35,7 +35,7 @@ pub(super) async fn register(service: &Service, request: &mut Request) -> Result
     let params = service.params(request).await?;
     let (name, name_key) = user_name(&params)?;
     let password = new_password(service, &params)?;
-    let run = service.slot.run()?;
+    let run = service.run_to_write()?;
 
     // Spares a hash where the name is known to be taken; Postgres decides below.
     if users::by_name(&service.archive, &name_key).await?.is_some() {

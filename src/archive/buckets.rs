@@ -20,6 +20,8 @@ pub struct BucketRow {
     pub seen: u64,
 }
 
+const POSITIONS: &str = include_str!("../../sql/queries/bucket_positions.sql");
+
 pub async fn installation(session: &Client) -> Result<String> {
     let row = session.query_one(include_str!("../../sql/queries/installation.sql"), &[]).await.map_err(fault)?;
     Ok(row.get(0))
@@ -31,7 +33,10 @@ pub async fn all(session: &Client) -> Result<Vec<BucketRow>> {
 }
 
 async fn rows(session: &Client, sql: &str) -> Result<Vec<BucketRow>> {
-    let rows = session.query(sql, &[]).await.map_err(fault)?;
+    parse(&session.query(sql, &[]).await.map_err(fault)?)
+}
+
+fn parse(rows: &[Row]) -> Result<Vec<BucketRow>> {
     if rows.len() != Bucket::COUNT {
         return Err(Error::internal(format!("table bucket has {} rows, not {}", rows.len(), Bucket::COUNT)));
     }
@@ -50,7 +55,12 @@ async fn rows(session: &Client, sql: &str) -> Result<Vec<BucketRow>> {
 
 /// As [`all`], without looking at the newest rows: `seen` is what was noted.
 pub async fn positions(session: &Client) -> Result<Vec<BucketRow>> {
-    rows(session, include_str!("../../sql/queries/bucket_positions.sql")).await
+    rows(session, POSITIONS).await
+}
+
+/// As [`positions`], within the time limit of a request.
+pub async fn positions_now(archive: &Archive) -> Result<Vec<BucketRow>> {
+    parse(&archive.connection().await?.query(POSITIONS, &[]).await?)
 }
 
 pub async fn is_run_admitted(session: &Client, run_id: &str) -> Result<bool> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::client::{Client, Command};
+use super::client::{Client, Command, Fault};
 use super::keys;
 use super::reply::Reply;
 use super::run::{Home, Read, Run};
@@ -53,6 +53,45 @@ pub async fn length(run: &Arc<Run>) -> Result<u64> {
     read.send().await?.iter().map(Reply::required_number).sum()
 }
 
+/// The end of a stream: its last entry, and how many it ever had. Both are 0 while there is none.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Stream {
+    pub last: u64,
+    pub added: u64,
+}
+
+/// How the outbox of each of [`Bucket::all`] stands. No head is looked at: good for a measure, not for a decision.
+pub async fn streams(run: &Arc<Run>) -> Result<Vec<Stream>> {
+    let info = |bucket| Command::new("XINFO").arg("STREAM").arg(keys::outbox(bucket));
+    let mut streams = Vec::with_capacity(Bucket::COUNT);
+    for answer in run.client.pipeline(Bucket::all().map(info).collect()).await {
+        streams.push(match answer {
+            Ok(reply) => stream(&reply)?,
+            Err(Fault::Refused(detail)) if detail.contains("no such key") => Stream::default(),
+            Err(fault) => return Err(fault.into()),
+        });
+    }
+    Ok(streams)
+}
+
+/// Name, value, name, value…
+fn stream(reply: &Reply) -> Result<Stream> {
+    let mut stream = Stream::default();
+    for pair in reply.array()?.chunks_exact(2) {
+        match pair[0].text()?.unwrap_or_default() {
+            "last-generated-id" => stream.last = position(&pair[1])?.unwrap_or_default(),
+            "entries-added" => stream.added = pair[1].required_number()?,
+            _ => {}
+        }
+    }
+    Ok(stream)
+}
+
+/// A second part of the id that is not 0 is nothing we write; it sorts behind the same position.
+fn position(id: &Reply) -> Result<Option<u64>> {
+    Ok(id.text()?.and_then(|id| id.split('-').next()?.parse().ok()))
+}
+
 fn range(bucket: Bucket, after: u64, count: usize) -> Command {
     let range = Command::new("XRANGE").arg(keys::outbox(bucket)).arg(format!("({after}-0")).arg("+");
     range.arg("COUNT").arg(count.to_string())
@@ -71,8 +110,7 @@ fn decode(after: &[(Bucket, u64)], replies: &[Reply]) -> Result<Vec<OutboxEntry>
 fn decode_one(bucket: Bucket, entry: &Reply) -> Result<OutboxEntry> {
     let bad = || Error::internal(format!("outbox {bucket} answered {entry:?}"));
     let [id, fields] = entry.array()? else { return Err(bad()) };
-    // A second part of the id that is not 0 is nothing we write; it sorts behind the same position.
-    let position = id.text()?.and_then(|id| id.split('-').next()?.parse().ok()).ok_or_else(bad)?;
+    let position = position(id)?.ok_or_else(bad)?;
     let fields: Vec<String> = fields
         .array()?
         .iter()

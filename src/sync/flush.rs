@@ -15,6 +15,7 @@ use tokio::time::{Instant, sleep};
 use tokio_postgres::Client as Session;
 use tracing::{debug, info, warn};
 
+use super::backlog::Backlog;
 use super::relay;
 use crate::archive::Archive;
 use crate::archive::buckets::{self, BucketRow};
@@ -35,7 +36,7 @@ const SILENCE_MAX: Duration = Duration::from_secs(3);
 const DRAIN_POLL: Duration = Duration::from_millis(20);
 /// How often streams are trimmed and mirrors forget.
 const TRIM_INTERVAL: Duration = Duration::from_secs(5);
-/// What streams keep behind `relayed`.
+/// What streams keep behind `relayed`, while they are not long.
 const TAIL: Duration = Duration::from_secs(300);
 
 pub struct Flusher {
@@ -43,6 +44,7 @@ pub struct Flusher {
     pub archive: Archive,
     pub interval: Duration,
     pub feed_window: u64,
+    pub backlog: Arc<Backlog>,
 }
 
 impl Flusher {
@@ -88,7 +90,9 @@ impl Flusher {
         }
         let moves = moves(&entries, &rows);
         if !moves.is_empty() {
-            let dead = flush::commit(session, &items(&entries, &rows), &moves, true).await?;
+            let items = items(&entries, &rows);
+            let dead = flush::commit(session, &items, &moves, true).await?;
+            self.backlog.count_flushed(items.len() as u64, dead);
             if dead > 0 {
                 warn!(dead, "outbox entries that Postgres refuses were put into dead_letter");
             }
@@ -103,8 +107,10 @@ impl Flusher {
     async fn trim(&self, run: &Arc<Run>, session: &mut Session) -> Result<()> {
         let rows = buckets::positions(session).await?;
         relay::forget(run, session, &rows).await?;
+        // A tail helps a Postgres that is put back; a Redis that fills up helps nobody.
+        let tail = if outbox::length(run).await? > self.backlog.entries_max { Duration::ZERO } else { TAIL };
         for (bucket, row) in open_buckets(run, &rows).filter(|(bucket, _)| *bucket != Bucket::FEED) {
-            let tail_begins = id::lowest_at(id::unix_ms_of(row.relayed) - TAIL.as_millis() as i64);
+            let tail_begins = id::lowest_at(id::unix_ms_of(row.relayed) - tail.as_millis() as i64);
             outbox::trim(run, bucket, tail_begins).await?;
         }
         Ok(())

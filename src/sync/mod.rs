@@ -2,6 +2,7 @@
 //! sequences of writes that touch both.
 
 pub mod admission;
+pub mod backlog;
 pub mod cover;
 pub mod flush;
 mod load;

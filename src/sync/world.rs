@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tokio::sync::Notify;
 
 use super::admission::Gate;
+use super::backlog::Backlog;
 use super::cover::Covers;
 use super::flush::Flusher;
 use crate::archive::Archive;
@@ -18,6 +19,7 @@ pub struct World {
     pub gate: Arc<Gate>,
     pub archive: Archive,
     pub media: Media,
+    pub backlog: Arc<Backlog>,
 }
 
 impl World {
@@ -35,7 +37,8 @@ impl World {
         let media = std::path::absolute(config.data_dir.join("media"))
             .and_then(Media::open)
             .map_err(|error| Error::unavailable(format!("media folder: {error}")))?;
-        Ok(World { config: config.clone(), gate: Arc::new(gate), archive, media })
+        let backlog = Arc::new(Backlog::new(config.outbox_entries_max));
+        Ok(World { config: config.clone(), gate: Arc::new(gate), archive, media, backlog })
     }
 
     pub fn flusher(&self, slot: Arc<Slot>) -> Flusher {
@@ -44,6 +47,7 @@ impl World {
             archive: self.archive.clone(),
             interval: self.config.flush_interval_ms,
             feed_window: self.config.feed_window,
+            backlog: self.backlog.clone(),
         }
     }
 

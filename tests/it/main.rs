@@ -5,6 +5,7 @@
 // clippy.toml lets tests panic, and these helpers are all tests.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod backpressure;
 mod bad_input;
 mod comment;
 mod config;

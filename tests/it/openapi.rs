@@ -34,6 +34,11 @@ fn operations(document: &Value) -> Vec<(&str, &str, &Value)> {
         .collect()
 }
 
+/// Files and metrics have no envelope.
+fn speaks_json(path: &str) -> bool {
+    !path.starts_with("/media/") && path != "/metrics"
+}
+
 fn words(list: &Value) -> BTreeSet<String> {
     list.as_array().unwrap().iter().map(|word| word.as_str().unwrap().to_owned()).collect()
 }
@@ -90,7 +95,7 @@ async fn the_table_of_status_codes_is_the_one_of_the_code() {
         .collect();
     assert_eq!(document["components"]["schemas"]["StatusCode"]["oneOf"], Value::Array(table));
 
-    for (path, _, operation) in operations(&document).into_iter().filter(|(path, ..)| !path.starts_with("/media/")) {
+    for (path, _, operation) in operations(&document).into_iter().filter(|(path, ..)| speaks_json(path)) {
         let listed = numbers(&operation["x-status-codes"]);
         let known = Code::ALL.iter().filter(|code| listed.contains(&code.number().into()));
         let statuses: BTreeSet<String> = known.clone().map(|code| code.http_status().to_string()).collect();
@@ -154,7 +159,7 @@ async fn real_answers_are_as_described_wherever_the_parameters_are() {
     let client = server.client();
     let scene = Scene::set(&client).await;
     let mut untried: BTreeSet<&str> = operations(&document).into_iter().map(|(path, ..)| path).collect();
-    untried.retain(|path| !path.starts_with("/media/"));
+    untried.retain(|path| speaks_json(path));
     for place in [Place::Query, Place::Form, Place::Multipart, Place::Json] {
         for call in scene.calls(place) {
             let operation = &document["paths"][&call.path][call.method.to_lowercase()];
@@ -190,6 +195,19 @@ async fn refuses_what_lacks(client: &Client, document: &Value, call: &Call, plac
         check(document, &call.path, operation, &reply);
         assert_ne!(reply.json()["status_code"], 0, "{} without {required}", call.path);
     }
+}
+
+#[tokio::test]
+async fn metrics_are_served_as_described() {
+    let world = World::start().await;
+    let server = Server::start(&world, &[]).await;
+    let document = described(&world).await;
+    let content = &document["paths"]["/metrics"]["get"]["responses"]["200"]["content"]["text/plain"];
+    let reply = server.client().get("/metrics").await;
+    assert_eq!(reply.header("content-type"), Some("text/plain; version=0.0.4; charset=utf-8"));
+    let comments =
+        |text: &str| text.lines().filter(|line| line.starts_with('#')).map(str::to_owned).collect::<Vec<_>>();
+    assert_eq!(comments(content["example"].as_str().unwrap()), comments(&reply.text()));
 }
 
 #[tokio::test]
