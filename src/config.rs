@@ -91,6 +91,7 @@ settings! {
     pending_after_ms: Duration = "5000", milliseconds(100..=600_000), "Age at which a user or video whose request died half-way is completed";
     flush_interval_ms: Duration = "200", milliseconds(10..=600_000), "How often what was decided in Redis is written to Postgres";
     outbox_entries_max: u64 = "1000000", number(10..=1_000_000_000), "Changes that may wait for Postgres before writes answer 503; each takes 40 to 100 bytes of Redis, and its text";
+    durability: Durability = "relaxed", one_of(&[("relaxed", Durability::Relaxed), ("strict", Durability::Strict)]), "When a like, follow, comment or message is answered: once Redis has it (relaxed), or once Postgres has it too (strict)";
     probe_timeout_ms: Duration = "5000", milliseconds(100..=60_000), "Longest look at an uploaded file";
     cover_timeout_ms: Duration = "20000", milliseconds(100..=600_000), "Longest run of ffmpeg for one cover";
     cover_jobs_max: usize = "1", number(1..=64), "Covers made at once";
@@ -106,6 +107,12 @@ settings! {
 pub enum RedisUnsafe {
     Refuse,
     Allow,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Durability {
+    Relaxed,
+    Strict,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -14,6 +14,7 @@ use tracing::{error, info, warn};
 use crate::api::{self, Service};
 use crate::auth::password::Passwords;
 use crate::auth::token::Tokens;
+use crate::config::Durability;
 use crate::error::{Error, Result};
 use crate::http::{self, Cors, Limits};
 use crate::media::Prober;
@@ -59,6 +60,7 @@ pub async fn serve(world: World, token_secret: &[u8], mut stop: watch::Receiver<
             uploads: uploads.clone(),
             connections: limits.connections.clone(),
             backlog: world.backlog.clone(),
+            durable: (config.durability == Durability::Strict).then(|| world.durable.clone()),
             published: published.clone(),
             media_base: media_base.clone(),
             cors: Cors::new(config.cors_origins.clone()),
@@ -79,6 +81,7 @@ pub async fn serve(world: World, token_secret: &[u8], mut stop: watch::Receiver<
         )),
         tokio::spawn(world.flusher(background.clone()).work()),
         tokio::spawn(world.backlog.clone().measure(background.clone(), world.archive.clone())),
+        tokio::spawn(world.durable.clone().serve(background.clone(), world.archive.clone())),
         tokio::spawn(world.covers(background.clone(), published).work()),
         tokio::spawn(sweep::work(world.archive.clone(), world.media.clone(), orphan_age)),
     ];

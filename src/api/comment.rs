@@ -43,6 +43,7 @@ pub(super) async fn action(service: &Service, request: &mut Request) -> Result<C
             // Whatever could fail is asked first: the comment is the last step.
             let author = user::get(&run, viewer, Some(viewer)).await?;
             let id = store::add(&run, video, viewer, text).await?;
+            service.settle(&run, video.bucket(), id).await?;
             shown(service, CommentRecord { id, user: viewer, text: text.to_owned() }, view::user(author))
         }
         Some(2) => {
@@ -50,7 +51,8 @@ pub(super) async fn action(service: &Service, request: &mut Request) -> Result<C
             let id =
                 params.optional_id("comment_id")?.ok_or_else(|| Error::parameter("comment_id: which to delete"))?;
             let run = service.run_to_write()?;
-            let deleted = store::delete(&run, video, id, viewer).await?;
+            let (version, deleted) = store::delete(&run, video, id, viewer).await?;
+            service.settle(&run, video.bucket(), version).await?;
             let author = user::get(&run, deleted.user, Some(viewer)).await?;
             shown(service, deleted, view::user(author))
         }

@@ -18,7 +18,8 @@ pub(super) async fn action(service: &Service, request: &mut Request) -> Result<a
     };
     let run = service.run_to_write()?;
     let author = video::author(&run, video).await?;
-    favorite::set(&run, viewer, video, author, on).await?;
+    let version = favorite::set(&run, viewer, video, author, on).await?;
+    service.settle(&run, video.bucket(), version).await?;
     Ok(answer::Empty {})
 }
 

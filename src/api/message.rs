@@ -45,7 +45,8 @@ pub(super) async fn action(service: &Service, request: &mut Request) -> Result<a
     let anyone = service.config.chat == ChatWith::Anyone;
     // Users never vanish, so a read may tell that there is one; friends are asked for in the script.
     user::get(&run, other, None).await?;
-    store::send(&run, viewer, other, text, anyone).await?;
+    let id = store::send(&run, viewer, other, text, anyone).await?;
+    service.settle(&run, viewer.min(other).bucket(), id).await?;
     Ok(answer::Empty {})
 }
 

@@ -29,10 +29,12 @@ use crate::auth::token::Tokens;
 use crate::config::Config;
 use crate::error::{Code, Result};
 use crate::http::{Cors, Params, Request, Response, answer};
+use crate::id::Bucket;
 use crate::media::{Media, Prober};
 use crate::store::relation::Relations;
 use crate::store::{Run, Slot};
 use crate::sync::backlog::Backlog;
+use crate::sync::durable::Durable;
 
 /// What the handlers of one thread work with.
 pub struct Service {
@@ -51,6 +53,8 @@ pub struct Service {
     /// Permits for connections that are not open.
     pub connections: Arc<Semaphore>,
     pub backlog: Arc<Backlog>,
+    /// Only where answers wait for Postgres.
+    pub durable: Option<Arc<Durable>>,
     /// Told when a video was published.
     pub published: Arc<Notify>,
     /// Public base of media addresses, without a slash at its end.
@@ -202,5 +206,13 @@ impl Service {
     fn run_to_write(&self) -> Result<Arc<Run>> {
         self.backlog.admits_writes()?;
         self.slot.run()
+    }
+
+    /// Waits for Postgres to have what `bucket` decided up to `version`, where the settings ask for that.
+    async fn settle(&self, run: &Run, bucket: Bucket, version: u64) -> Result<()> {
+        match &self.durable {
+            Some(durable) => durable.wait(run, bucket, version).await,
+            None => Ok(()),
+        }
     }
 }

@@ -40,7 +40,8 @@ pub(super) async fn action(service: &Service, request: &mut Request) -> Result<a
         _ => return Err(Code::Relation.into()),
     };
     let run = service.run_to_write()?;
-    store::set(&run, viewer, other, on).await?;
+    let version = store::set(&run, viewer, other, on).await?;
+    service.settle(&run, other.bucket(), version).await?;
     Ok(answer::Empty {})
 }
 

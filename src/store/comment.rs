@@ -38,12 +38,12 @@ pub async fn add(run: &Arc<Run>, video: VideoId, user: UserId, text: &str) -> Re
     Home::new(run, video.bucket()).call_minting(&script::COMMENT_ADD, keys, arguments).await
 }
 
-/// Gives the deleted comment. Its author may, and the author of the video: else 100009.
-pub async fn delete(run: &Arc<Run>, video: VideoId, comment: u64, actor: UserId) -> Result<CommentRecord> {
+/// Gives the version of the deletion and the deleted comment. Its author may, and the author of the video: else 100009.
+pub async fn delete(run: &Arc<Run>, video: VideoId, comment: u64, actor: UserId) -> Result<(u64, CommentRecord)> {
     let keys = [keys::outbox(video.bucket()), keys::video(video), keys::comments(video)];
     let arguments = [video.0, comment, actor.0].map(|id| Bytes::from(id.to_string()));
     let answer = Home::new(run, video.bucket()).call_seeing(&script::COMMENT_DELETE, keys, arguments).await?;
-    record(answer.value(1))
+    Ok((answer.value(0).required_number()?, record(answer.value(1))?))
 }
 
 /// One page of a video's comments, newest first: at most `limit` ids below `before`; 100007 for an unknown video.

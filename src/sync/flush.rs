@@ -16,6 +16,7 @@ use tokio_postgres::Client as Session;
 use tracing::{debug, info, warn};
 
 use super::backlog::Backlog;
+use super::durable::Durable;
 use super::relay;
 use crate::archive::Archive;
 use crate::archive::buckets::{self, BucketRow};
@@ -45,6 +46,7 @@ pub struct Flusher {
     pub interval: Duration,
     pub feed_window: u64,
     pub backlog: Arc<Backlog>,
+    pub durable: Arc<Durable>,
 }
 
 impl Flusher {
@@ -75,7 +77,10 @@ impl Flusher {
                 self.trim(&run, &mut session).await?;
             }
             if !more {
-                sleep(self.interval).await;
+                tokio::select! {
+                    () = sleep(self.interval) => {}
+                    () = self.durable.wanted() => {}
+                }
             }
         }
     }
@@ -92,6 +97,7 @@ impl Flusher {
         if !moves.is_empty() {
             let items = items(&entries, &rows);
             let dead = flush::commit(session, &items, &moves, true).await?;
+            self.durable.committed();
             self.backlog.count_flushed(items.len() as u64, dead);
             if dead > 0 {
                 warn!(dead, "outbox entries that Postgres refuses were put into dead_letter");

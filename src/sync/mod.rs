@@ -4,6 +4,7 @@
 pub mod admission;
 pub mod backlog;
 pub mod cover;
+pub mod durable;
 pub mod flush;
 mod load;
 pub mod pending;

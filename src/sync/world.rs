@@ -7,6 +7,7 @@ use tokio::sync::Notify;
 use super::admission::Gate;
 use super::backlog::Backlog;
 use super::cover::Covers;
+use super::durable::Durable;
 use super::flush::Flusher;
 use crate::archive::Archive;
 use crate::config::Config;
@@ -20,6 +21,7 @@ pub struct World {
     pub archive: Archive,
     pub media: Media,
     pub backlog: Arc<Backlog>,
+    pub durable: Arc<Durable>,
 }
 
 impl World {
@@ -38,7 +40,9 @@ impl World {
             .and_then(Media::open)
             .map_err(|error| Error::unavailable(format!("media folder: {error}")))?;
         let backlog = Arc::new(Backlog::new(config.outbox_entries_max));
-        Ok(World { config: config.clone(), gate: Arc::new(gate), archive, media, backlog })
+        // A flush begins at once when it is wanted, and takes a few waits for Postgres.
+        let durable = Arc::new(Durable::new(config.postgres_timeout_ms * 2));
+        Ok(World { config: config.clone(), gate: Arc::new(gate), archive, media, backlog, durable })
     }
 
     pub fn flusher(&self, slot: Arc<Slot>) -> Flusher {
@@ -48,6 +52,7 @@ impl World {
             interval: self.config.flush_interval_ms,
             feed_window: self.config.feed_window,
             backlog: self.backlog.clone(),
+            durable: self.durable.clone(),
         }
     }
 
