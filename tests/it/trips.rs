@@ -3,8 +3,8 @@
 use std::fmt::Display;
 use std::fs;
 use std::io::Read;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -13,13 +13,14 @@ use riffle::store::{self, Command, keys};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UnixStream};
 
-use crate::harness::{Account, Caller, Server, World, code, entries};
+use crate::harness::{Account, Caller, Server, World, code, entries, eventually};
 
 /// Stands between the server and Redis, and holds every answer back until the server does nothing but wait for it.
 /// What the server sends after that is a further trip: it needed the answer.
 struct Counter {
     url: String,
-    trips: Arc<AtomicU64>,
+    /// Of each connection: that of the requests, and that of what runs behind them.
+    trips: Arc<Mutex<Vec<Arc<AtomicU64>>>>,
     /// Process id of the server, once it is to be counted.
     server: Arc<AtomicU32>,
 }
@@ -34,18 +35,37 @@ impl Counter {
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
                 let redis = UnixStream::connect(&socket).await.unwrap();
-                tokio::spawn(forward(client, redis, trips.clone(), server.clone()));
+                let of_this_one = Arc::new(AtomicU64::new(0));
+                trips.lock().unwrap().push(of_this_one.clone());
+                tokio::spawn(forward(client, redis, of_this_one, server.clone()));
             }
         });
         counter
     }
 
-    /// The trips of one request, which has to succeed.
-    async fn of(&self, caller: &mut Caller, path: &str) -> (u64, serde_json::Value) {
-        let before = self.trips.load(Ordering::SeqCst);
+    fn so_far(&self) -> Vec<u64> {
+        self.trips.lock().unwrap().iter().map(|trips| trips.load(Ordering::SeqCst)).collect()
+    }
+
+    /// Which connection is that of the requests: the only one that a request of this path moves.
+    async fn of_requests(&self, caller: &mut Caller, path: &str) -> usize {
+        eventually("a request without anything behind it", async || {
+            let before = self.so_far();
+            let answer = caller.get(path).await;
+            assert_eq!(code(&answer), 0, "{path}: {answer}");
+            let after = self.so_far();
+            let mut moved = (0..after.len()).filter(|place| before.get(*place) != after.get(*place));
+            moved.next().filter(|_| moved.next().is_none())
+        })
+        .await
+    }
+
+    /// The trips of one request on its connection, which has to succeed.
+    async fn of(&self, connection: usize, caller: &mut Caller, path: &str) -> (u64, serde_json::Value) {
+        let before = self.so_far()[connection];
         let answer = caller.get(path).await;
         assert_eq!(code(&answer), 0, "{path}: {answer}");
-        (self.trips.load(Ordering::SeqCst) - before, answer)
+        (self.so_far()[connection] - before, answer)
     }
 }
 
@@ -152,6 +172,7 @@ async fn a_page_costs_few_round_trips_and_a_long_list_no_more_than_a_short_one()
 
     counter.server.store(server.pid(), Ordering::SeqCst);
     let token = format!("token={}", owner.token);
+    let connection = counter.of_requests(&mut caller, &format!("/douyin/user/?{token}")).await;
     for (path, list, trips_max, long) in [
         ("/douyin/feed/?".to_owned(), "video_list", 3, 30),
         (format!("/douyin/feed/?{token}"), "video_list", 3, 30),
@@ -163,12 +184,12 @@ async fn a_page_costs_few_round_trips_and_a_long_list_no_more_than_a_short_one()
         (format!("/douyin/comment/list/?{token}&video_id={video}"), "comment_list", 2, 100),
         (format!("/douyin/message/chat/?{token}&to_user_id={}", friend.id), "message_list", 1, 100),
     ] {
-        let (trips, answer) = counter.of(&mut caller, &path).await;
+        let (trips, answer) = counter.of(connection, &mut caller, &path).await;
         assert_eq!(entries(&answer, list).len(), long, "{path}");
         assert!((1..=trips_max).contains(&trips), "{path}: {trips} round trips");
-        let (trips_of_few, _) = counter.of(&mut caller, &format!("{path}&limit=10")).await;
+        let (trips_of_few, _) = counter.of(connection, &mut caller, &format!("{path}&limit=10")).await;
         assert_eq!(trips, trips_of_few, "{path}: as many for {long} entries as for 10");
     }
-    let (trips, _) = counter.of(&mut caller, &format!("/douyin/user/?{token}")).await;
+    let (trips, _) = counter.of(connection, &mut caller, &format!("/douyin/user/?{token}")).await;
     assert_eq!(trips, 1);
 }
