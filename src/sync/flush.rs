@@ -4,10 +4,10 @@
 //! relies on there being one. The position up to which an outbox is flushed lies in Postgres and moves with the rows, so
 //! any crash replays harmlessly: rows are states with versions, and an older one never wins.
 //!
-//! A pass: read what lies behind `relayed`; write what lies behind `position`; ask the mirrors what they miss and bring
-//! it; note `relayed`. Streams are trimmed behind that, keeping a tail for a Postgres that is put back.
+//! A pass: read what lies behind `position` and write it; ask the mirrors what they miss of it and bring that; note
+//! `relayed`. Streams are trimmed behind that, keeping a tail for a Postgres that is put back.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ use crate::archive::Archive;
 use crate::archive::buckets::{self, BucketRow};
 use crate::archive::flush::{self, Item, Move};
 use crate::crash;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::id::{self, Bucket};
 use crate::store::outbox::{self, OutboxEntry};
 use crate::store::{Client, Run, Slot};
@@ -34,6 +34,8 @@ const ELECTION_INTERVAL: Duration = Duration::from_millis(500);
 const RETRY_DELAY: Duration = Duration::from_millis(500);
 /// How long the flushing server may be silent, its pauses aside, before Postgres lets another one flush.
 const SILENCE_MAX: Duration = Duration::from_secs(3);
+/// One pass; a Postgres that hangs is given up, and its session with it.
+const PASS_MAX: Duration = Duration::from_secs(30);
 const DRAIN_POLL: Duration = Duration::from_millis(20);
 /// How often streams are trimmed and mirrors forget.
 const TRIM_INTERVAL: Duration = Duration::from_secs(5);
@@ -71,7 +73,8 @@ impl Flusher {
         let mut trimmed_at = Instant::now();
         loop {
             let run = self.slot.run()?;
-            let more = self.pass(&run, &mut session).await?;
+            let pass = tokio::time::timeout(PASS_MAX, self.pass(&run, &mut session)).await;
+            let more = pass.map_err(|_| Error::unavailable("a pass took too long"))??;
             if trimmed_at.elapsed() > TRIM_INTERVAL {
                 trimmed_at = Instant::now();
                 self.trim(&run, &mut session).await?;
@@ -88,25 +91,34 @@ impl Flusher {
     /// Whether there may be more to do at once.
     async fn pass(&self, run: &Arc<Run>, session: &mut Session) -> Result<bool> {
         let rows = buckets::positions(session).await?;
-        let after: Vec<(Bucket, u64)> = open_buckets(run, &rows).map(|(bucket, row)| (bucket, row.relayed)).collect();
-        let entries = outbox::entries(run, &after, ENTRIES_MAX).await?;
-        if entries.is_empty() {
-            return Ok(false);
-        }
-        let moves = moves(&entries, &rows);
-        if !moves.is_empty() {
-            let items = items(&entries, &rows);
-            let dead = flush::commit(session, &items, &moves, true).await?;
+        let behind = |of: fn(&BucketRow) -> u64| open_buckets(run, &rows).map(move |(bucket, row)| (bucket, of(row)));
+        let unflushed: Vec<(Bucket, u64)> = behind(|row| row.position).collect();
+        let entries = outbox::entries(run, &unflushed, ENTRIES_MAX).await?;
+        if !entries.is_empty() {
+            let dead = flush::commit(session, &items(&entries), &moves(&entries, &rows), true).await?;
             self.durable.committed();
-            self.backlog.count_flushed(items.len() as u64, dead);
+            self.backlog.count_flushed(entries.len() as u64, dead);
             if dead > 0 {
                 warn!(dead, "outbox entries that Postgres refuses were put into dead_letter");
             }
         }
         crash::point("flush_written");
-        relay::relay(run, session, &entries, self.feed_window).await?;
+
+        // Normally none: what a relay that died or was held back left. Where there is some, what was just flushed waits
+        // for the next pass, or it would be noted as relayed over the heads of what is not read yet.
+        let unrelayed = open_buckets(run, &rows).filter(|(_, row)| row.relayed < row.position);
+        let unrelayed: Vec<(Bucket, u64)> = unrelayed.map(|(bucket, row)| (bucket, row.relayed)).collect();
+        let mut to_relay = outbox::entries(run, &unrelayed, ENTRIES_MAX).await?;
+        to_relay.retain(|entry| entry.position <= rows[entry.bucket.index()].position);
+        let more = entries.len() >= ENTRIES_MAX || to_relay.len() >= ENTRIES_MAX;
+        let waiting: BTreeSet<Bucket> = to_relay.iter().map(|entry| entry.bucket).collect();
+        to_relay.extend(entries.into_iter().filter(|entry| !waiting.contains(&entry.bucket)));
+        if to_relay.is_empty() {
+            return Ok(false);
+        }
+        relay::relay(run, session, &to_relay, self.feed_window).await?;
         crash::point("flush_relayed");
-        Ok(entries.len() >= ENTRIES_MAX)
+        Ok(more)
     }
 
     /// Removes what both ends have had for a while, from the streams and from the mirrors' memory.
@@ -141,10 +153,9 @@ fn open_buckets<'a>(run: &'a Arc<Run>, rows: &'a [BucketRow]) -> impl Iterator<I
     Bucket::all().zip(rows).filter(|(bucket, row)| row.open && row.epoch == run.admission.epoch(*bucket))
 }
 
-/// What is not flushed yet.
-fn items<'a>(entries: &'a [OutboxEntry], rows: &[BucketRow]) -> Vec<Item<'a>> {
-    let unflushed = entries.iter().filter(|entry| entry.position > rows[entry.bucket.index()].position);
-    unflushed
+fn items(entries: &[OutboxEntry]) -> Vec<Item<'_>> {
+    entries
+        .iter()
         .map(|entry| Item {
             bucket: entry.bucket,
             position: entry.position,
@@ -187,7 +198,7 @@ pub(super) async fn drain_closed(
             return Ok(drained);
         }
         let moves = moves(&entries, &rows);
-        let dead = flush::commit(session, &items(&entries, &rows), &moves, false).await?;
+        let dead = flush::commit(session, &items(&entries), &moves, false).await?;
         drained += entries.len();
         info!(epoch, entries = entries.len(), dead, "outbox entries of the closed Redis flushed");
         for step in moves {

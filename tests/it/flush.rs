@@ -231,3 +231,29 @@ async fn poison_in_an_outbox_is_put_aside_and_stops_nothing() {
         format!("select count(*) from favorite where from_id = {} and to_id = {video} and is_on", accounts[2].id);
     eventually("what came later", async || (world.sql_number(&liked).await == 1).then_some(())).await;
 }
+
+#[tokio::test]
+async fn a_mirror_that_cannot_be_brought_keeps_nothing_from_postgres() {
+    let world = World::start().await;
+    let server = Server::start(&world, &[]).await;
+    let client = server.client();
+    let mia = client.register("mia").await;
+    client.publish(&mia, "first").await;
+    let video = client.get_json("/douyin/feed/").await["video_list"][0]["id"].to_string();
+    let liked = riffle::store::keys::liked(riffle::id::UserId(mia.id));
+    world.redis_command("SET", &[&liked, "of the wrong type"]).await;
+    let path = "/douyin/favorite/action/";
+    let fields = [("token", mia.token.as_str()), ("video_id", &video), ("action_type", "1")];
+    assert_eq!(client.post_form(path, &fields).await.status, 500, "the home decides, the mirror cannot follow");
+
+    // More than one pass reads.
+    for number in 0..300 {
+        let fields = [("video_id", video.as_str()), ("action_type", "1"), ("comment_text", &format!("{number}"))];
+        act(&client, "/douyin/comment/action/", &mia, &fields).await;
+    }
+    let written = async || (world.sql_number("select count(*) from comment").await == 300).then_some(());
+    eventually("all comments in Postgres", written).await;
+
+    world.redis_command("DEL", &[&liked]).await;
+    eventually("the like at both ends", async || (favorites_of(&client, &mia).await == Some(1)).then_some(())).await;
+}
