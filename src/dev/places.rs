@@ -118,8 +118,10 @@ impl Places {
             fs::create_dir_all(homes).map_err(DevError::on("make", homes))?;
             fs::set_permissions(homes, PermissionsExt::from_mode(0o755)).map_err(DevError::on("open", homes))?;
             self.make_private(&self.home)?;
-            self.link("redis", &self.redis_folder())?;
-            self.link("postgres", &self.postgres_folder())?;
+            for (name, store) in [("redis", self.redis_folder()), ("postgres", self.postgres_folder())] {
+                self.refuse_orphan(name, &store)?;
+                self.link(name, &store)?;
+            }
         }
         self.make_private(&self.redis_folder())?;
         self.make_private(&self.run)?;
@@ -154,6 +156,24 @@ impl Places {
         }
     }
 
+    /// A link is there before its store is. Without it the data folder was removed, and with it the media of the videos
+    /// that the store still has.
+    fn refuse_orphan(&self, name: &str, store: &Path) -> Result<(), DevError> {
+        let link = self.data_dir.join(name);
+        if !store.exists() || fs::symlink_metadata(&link).is_ok() {
+            return Ok(());
+        }
+        Err(DevError::new(format!(
+            "{} is the store of a data folder that was removed from {}. To begin anew remove it too: rm -r {}. To go on \
+             with it: ln -s {} {}",
+            store.display(),
+            self.data_dir.display(),
+            self.home.display(),
+            store.display(),
+            link.display()
+        )))
+    }
+
     fn link(&self, name: &str, target: &Path) -> Result<(), DevError> {
         let link = self.data_dir.join(name);
         match fs::read_link(&link) {
@@ -161,11 +181,13 @@ impl Places {
             // A data folder that was moved or copied: its stores belong to the path it had before.
             Ok(found) => Err(DevError::new(format!(
                 "{} leads to {}, the store of another data folder. If the folder was moved, bring the store along \
-                 (mv {} {}) and remove the link; if it was copied, remove the link",
+                 (mv {} {}) and its link up to date (ln -sfn {} {}); if it was copied, remove the link",
                 link.display(),
                 found.display(),
                 found.display(),
-                target.display()
+                target.display(),
+                target.display(),
+                link.display()
             ))),
             Err(_) => symlink(target, &link).map_err(DevError::on("make the link", &link)),
         }

@@ -202,6 +202,34 @@ async fn a_path_that_no_socket_can_have_is_no_hindrance() {
 }
 
 #[tokio::test]
+async fn a_store_whose_data_folder_was_removed_is_not_taken_for_a_new_one() {
+    let folder = temporary_folder();
+    let odd = folder.path().join("a folder, 100% long ".repeat(8));
+    let _outside = Outside { data_dir: odd.clone() };
+    let stack = Stack::start(&odd, THROWAWAY).await.unwrap();
+    remember(&stack.redis_url(), &stack.postgres_url(), "old").await;
+    stack.stop().await.unwrap();
+
+    let aside = folder.path().join("aside");
+    fs::rename(&odd, &aside).unwrap();
+    let again = Stack::start(&odd, THROWAWAY).await;
+    // Only root's stores lie elsewhere; others went along with the folder.
+    if aside.join("postgres").is_symlink() {
+        let refusal = again.err().unwrap().to_string();
+        assert!(refusal.contains("To begin anew remove it too: rm -r /"), "{refusal}");
+    } else {
+        let stack = again.unwrap();
+        remember(&stack.redis_url(), &stack.postgres_url(), "new").await;
+        stack.stop().await.unwrap();
+    }
+    fs::remove_dir_all(&odd).unwrap();
+    fs::rename(&aside, &odd).unwrap();
+    let stack = Stack::start(&odd, THROWAWAY).await.unwrap();
+    assert_eq!(remembered(&stack.redis_url(), &stack.postgres_url()).await, the_same("old"));
+    stack.stop().await.unwrap();
+}
+
+#[tokio::test]
 async fn a_pid_that_has_passed_to_another_process_does_not_keep_postgres_from_starting() {
     let folder = temporary_folder();
     let places = Places::of(folder.path()).unwrap();
