@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use clap::{Arg, ArgMatches, Command};
+use clap::{Arg, ArgAction, ArgMatches, Command};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tracing::warn;
@@ -18,12 +18,12 @@ use crate::seed::{self, Sizes};
 use crate::server;
 use crate::store::Slot;
 use crate::sync::admission::supervise;
-use crate::sync::{World, flush};
+use crate::sync::{World, flush, verify};
 
 /// The description of the API; a test holds it against the running server.
 const OPENAPI: &str = include_str!("../docs/openapi.json");
 
-/// Exit codes: 0 done, 1 failed, 2 usage.
+/// Exit codes: 0 done, 1 failed or differences found, 2 usage.
 pub fn main() -> ExitCode {
     let matches = command().get_matches();
     let Some((name, matches)) = matches.subcommand() else { return ExitCode::from(2) };
@@ -57,6 +57,10 @@ pub fn main() -> ExitCode {
                 None => with_stores(&config, async |stores| migrate_database(&stores.postgres_url).await).await,
             },
             "flush" => with_stores(&config, async |stores| flush_outbox(&config, stores).await).await,
+            "verify" => {
+                let options = verify::Options { json: matches.get_flag("json"), repair: matches.get_flag("repair") };
+                with_stores(&config, async |stores| verify_world(&config, stores, &options).await).await
+            }
             "seed" => {
                 let sizes = sizes(matches);
                 with_stores(&config, async |stores| seed_world(&config, stores, &sizes).await).await
@@ -104,6 +108,23 @@ fn command() -> Command {
             ),
         ))
         .subcommand(with_settings(
+            Command::new("verify")
+                .about("Compare Redis with Postgres, and name every difference")
+                .long_about(
+                    "Compares, while servers run: both ends of every like and follow, every counter with its set, every \
+                     order with its set, and every list, comment and chat with Postgres. Whatever is still on its way to \
+                     Postgres is waited for, so that a write under way never shows as a difference. Each difference is a \
+                     line that names the place in Redis, what it holds and what it should hold.\n\n\
+                     Exit code: 0 they agree, 1 they differ, or could not be compared.",
+                )
+                .arg(switch("json", "Print one JSON object a line; the last one is the summary"))
+                .arg(switch(
+                    "repair",
+                    "Where they differ, load Redis anew from Postgres and compare again. What only Redis has is lost by it: \
+                     look at the differences first. Servers answer 503 until it is loaded",
+                )),
+        ))
+        .subcommand(with_settings(
             Command::new("seed")
                 .about("Make a small world of users and videos worth looking at")
                 .long_about(
@@ -143,6 +164,10 @@ fn settings_help() -> String {
         text.push_str(&format!("\n  --{}\n          {}", setting.flag(), setting_help(setting)));
     }
     text
+}
+
+fn switch(name: &'static str, help: &'static str) -> Arg {
+    Arg::new(name).long(name).action(ArgAction::SetTrue).help(help)
 }
 
 fn count(name: &'static str, default: &'static str, help: &'static str) -> Arg {
@@ -251,10 +276,15 @@ async fn flush_outbox(config: &Arc<Config>, stores: Stores) -> Result<()> {
     let tasks =
         [tokio::spawn(supervise(world.gate.clone(), slot.clone())), tokio::spawn(world.flusher(slot.clone()).work())];
     slot.ready().await;
-    flush::wait_until_empty(&slot.run()?, &world.archive).await?;
-    println!("the outbox is empty: Postgres has all that was decided");
+    flush::wait_until_written(&slot.run()?, &world.archive.session().await?).await?;
+    println!("Postgres has all that was decided before this call");
     tasks.iter().for_each(JoinHandle::abort);
     Ok(())
+}
+
+async fn verify_world(config: &Arc<Config>, stores: Stores, options: &verify::Options) -> Result<()> {
+    let world = World::open(config, &stores.redis_url, &stores.postgres_url)?;
+    verify::verify(&world, options).await
 }
 
 async fn seed_world(config: &Arc<Config>, stores: Stores, sizes: &Sizes) -> Result<()> {

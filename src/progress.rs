@@ -18,6 +18,11 @@ impl Progress {
         self.bar.inc(count);
     }
 
+    /// Prints a line of the command's own output, without tearing the bar.
+    pub fn say(&self, line: &str) {
+        self.bar.suspend(|| println!("{line}"));
+    }
+
     pub fn done(self) {
         self.bar.finish();
         if self.bar.is_hidden() {

@@ -110,9 +110,9 @@ pub async fn serve(world: World, token_secret: &[u8], mut stop: watch::Receiver<
     .map_err(Error::internal)?;
     // So that the next start finds nothing to do. Redis keeps what is not written in time.
     if let Ok(run) = background.run() {
-        let drained = flush::wait_until_empty(&run, &world.archive);
+        let drained = async { flush::wait_until_written(&run, &world.archive.session().await?).await };
         match tokio::time::timeout(config.shutdown_timeout_ms, drained).await {
-            Ok(Ok(())) => {}
+            Ok(Ok(_)) => {}
             Ok(Err(error)) => warn!("the outbox was not drained: {error}"),
             Err(_) => warn!("the outbox was not drained in time"),
         }

@@ -51,25 +51,32 @@ pub async fn comments(
     after: u64,
 ) -> Result<impl Stream<Item = Result<(VideoId, CommentRecord, bool)>>> {
     let rows = rows(session, include_str!("../../sql/queries/load_comments.sql"), after).await?;
-    Ok(rows.map_ok(|row| {
-        let number = |column| row.get::<_, i64>(column) as u64;
-        let comment = CommentRecord { id: number(0), user: UserId(number(2)), text: row.get(3) };
-        (VideoId(number(1)), comment, row.get(4))
-    }))
+    Ok(rows.map_ok(|row| comment(&row)))
 }
 
 /// In the order of the chats' buckets.
 pub async fn messages(session: &Client, after: u64) -> Result<impl Stream<Item = Result<MessageRecord>>> {
     let rows = rows(session, include_str!("../../sql/queries/load_messages.sql"), after).await?;
-    Ok(rows.map_ok(|row| {
-        let number = |column| row.get::<_, i64>(column) as u64;
-        let (low, high, from) = (UserId(number(1)), UserId(number(2)), UserId(number(3)));
-        let to = if from == low { high } else { low };
-        MessageRecord { id: number(0), from, to, time_ms: row.get(4), text: row.get(5) }
-    }))
+    Ok(rows.map_ok(|row| message(&row)))
 }
 
-fn edge(row: &Row) -> EdgeRow {
+/// A row of `id, video_id, user_id, content, is_on`.
+pub(super) fn comment(row: &Row) -> (VideoId, CommentRecord, bool) {
+    let number = |column| row.get::<_, i64>(column) as u64;
+    let comment = CommentRecord { id: number(0), user: UserId(number(2)), text: row.get(3) };
+    (VideoId(number(1)), comment, row.get(4))
+}
+
+/// A row of `id, low_id, high_id, from_id, sent_ms, content`.
+pub(super) fn message(row: &Row) -> MessageRecord {
+    let number = |column| row.get::<_, i64>(column) as u64;
+    let (low, high, from) = (UserId(number(1)), UserId(number(2)), UserId(number(3)));
+    let to = if from == low { high } else { low };
+    MessageRecord { id: number(0), from, to, time_ms: row.get(4), text: row.get(5) }
+}
+
+/// A row of `from_id, to_id, version, is_on`.
+pub(super) fn edge(row: &Row) -> EdgeRow {
     let number = |column| row.get::<_, i64>(column) as u64;
     EdgeRow { edge: EdgeChange { from: number(0), to: number(1), on: row.get(3) }, version: number(2) }
 }

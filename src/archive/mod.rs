@@ -5,6 +5,7 @@ pub mod flush;
 pub mod load;
 pub mod migrate;
 pub mod users;
+pub mod verify;
 pub mod videos;
 
 use std::time::Duration;

@@ -15,7 +15,7 @@ use crate::id::{UserId, VideoId};
 use crate::model::CommentRecord;
 
 /// How a comment is stored: `<id> <user id> <text>`.
-pub(super) fn member(comment: &CommentRecord) -> String {
+pub fn member(comment: &CommentRecord) -> String {
     format!("{} {} {}", comment.id, comment.user, comment.text)
 }
 

@@ -14,12 +14,12 @@ use crate::id::UserId;
 use crate::model::MessageRecord;
 
 /// How a message is stored: `<id> <sender id> <text>`.
-pub(super) fn member(message: &MessageRecord) -> String {
+pub fn member(message: &MessageRecord) -> String {
     format!("{} {} {}", message.id, message.from, message.text)
 }
 
 /// Two users in the order in which their chat is stored.
-pub(super) fn pair(one: UserId, other: UserId) -> (UserId, UserId) {
+pub fn pair(one: UserId, other: UserId) -> (UserId, UserId) {
     if one < other { (one, other) } else { (other, one) }
 }
 

@@ -17,6 +17,7 @@ mod run;
 pub mod script;
 mod timeline;
 pub mod user;
+pub mod verify;
 pub mod video;
 
 pub use client::{Client, Command, Fault, check_address};

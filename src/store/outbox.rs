@@ -8,7 +8,7 @@ use bytes::Bytes;
 use super::client::{Client, Command, Fault};
 use super::keys;
 use super::reply::Reply;
-use super::run::{Home, Read, Run};
+use super::run::{Head, Home, Read, Run};
 use super::script;
 use crate::error::{Error, Result};
 use crate::id::{Bucket, UserId, VideoId};
@@ -42,6 +42,29 @@ pub async fn closed_entries(client: &Client, after: &[(Bucket, u64)], count: usi
         replies.push(answer?);
     }
     decode(after, &replies)
+}
+
+/// How far the buckets are, one for each of [`Bucket::all`]: the highest ids minted, and the positions of the newest
+/// entries (0 for none), read in this order.
+pub async fn marks(run: &Arc<Run>) -> Result<(Vec<u64>, Vec<u64>)> {
+    let mut read = Read::new(run);
+    for bucket in Bucket::all() {
+        read.push(bucket, Command::new("GET").arg(keys::head(bucket)));
+    }
+    for bucket in Bucket::all() {
+        let newest = Command::new("XREVRANGE").arg(keys::outbox(bucket)).arg("+").arg("-");
+        read.push(bucket, newest.arg("COUNT").arg("1"));
+    }
+    let replies = read.send().await?;
+    let (heads, newest) = replies.split_at(Bucket::COUNT);
+    let last = |head: &Reply| Ok(head.text()?.and_then(Head::parse).map_or(0, |head| head.last));
+    let mut positions = vec![0; Bucket::COUNT];
+    for (bucket, reply) in Bucket::all().zip(newest) {
+        for entry in reply.array()? {
+            positions[bucket.index()] = decode_one(bucket, entry)?.position;
+        }
+    }
+    Ok((heads.iter().map(last).collect::<Result<_>>()?, positions))
 }
 
 /// How many entries all outboxes hold.

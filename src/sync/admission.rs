@@ -12,7 +12,7 @@ use tokio::sync::Mutex;
 use tokio_postgres::Client as Session;
 use tracing::{info, warn};
 
-use super::recovery;
+use super::recovery::{self, Data};
 use crate::archive::buckets::{self, BucketRow};
 use crate::archive::{Archive, migrate};
 use crate::config::RedisUnsafe;
@@ -83,13 +83,32 @@ impl Gate {
         }
         let admission = Arc::new(match verdict {
             Verdict::InOrder(admission) => admission,
-            Verdict::Recover => recovery::recover(&mut session, &client, self.feed_window).await?,
+            Verdict::Recover => recovery::recover(&mut session, &client, self.feed_window, Data::KeptIfInOrder).await?,
             Verdict::Refuse(state, why) => {
                 set_state(state);
                 return Err(Error::unavailable(why));
             }
         });
         *present = Some(admission.clone());
+        Ok(Arc::new(Run::new(client, admission)))
+    }
+
+    /// Loads Redis anew from Postgres, once its outboxes are flushed; its requests are answered 503 meanwhile, by every
+    /// server. Gives a connection to what it became.
+    pub async fn reload(&self) -> Result<Arc<Run>> {
+        let client = Arc::new(Client::connect(&self.redis_url, self.redis_timeout).await?);
+        load_scripts(&client).await?;
+        let mut present = self.present.lock().await;
+        let mut session = self.archive.session().await?;
+        buckets::lock_recovery(&session).await?;
+        if let Verdict::Refuse(_, why) = compare(&session, &client, redis::inspect(&client).await?).await? {
+            return Err(Error::unavailable(why));
+        }
+        let admission = recovery::recover(&mut session, &client, self.feed_window, Data::LoadedAnew).await?;
+        let admission = Arc::new(admission);
+        if let Some(former) = present.replace(admission.clone()) {
+            former.doubt();
+        }
         Ok(Arc::new(Run::new(client, admission)))
     }
 }

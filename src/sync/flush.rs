@@ -91,8 +91,13 @@ impl Flusher {
     /// Whether there may be more to do at once.
     async fn pass(&self, run: &Arc<Run>, session: &mut Session) -> Result<bool> {
         let rows = buckets::positions(session).await?;
-        let behind = |of: fn(&BucketRow) -> u64| open_buckets(run, &rows).map(move |(bucket, row)| (bucket, of(row)));
-        let unflushed: Vec<(Bucket, u64)> = behind(|row| row.position).collect();
+        if Bucket::all().zip(&rows).any(|(bucket, row)| row.epoch > run.admission.epoch(bucket)) {
+            // A server that nobody asks anything would else find nothing to flush for ever.
+            run.admission.doubt();
+            return Err(Error::unavailable("a recovery began meanwhile"));
+        }
+        let unflushed = open_buckets(run, &rows).map(|(bucket, row)| (bucket, row.position));
+        let unflushed: Vec<(Bucket, u64)> = unflushed.collect();
         let entries = outbox::entries(run, &unflushed, ENTRIES_MAX).await?;
         if !entries.is_empty() {
             let dead = flush::commit(session, &items(&entries), &moves(&entries, &rows), true).await?;
@@ -135,14 +140,14 @@ impl Flusher {
     }
 }
 
-/// Waits until all that was decided before this call is written and relayed, by whichever server flushes.
-pub async fn wait_until_empty(run: &Arc<Run>, archive: &Archive) -> Result<()> {
-    let session = archive.session().await?;
+/// Waits until all that was decided before this call is in Postgres and at both ends, by whichever server flushes; what
+/// is decided meanwhile is not waited for. Gives the highest id of each bucket that this is true of.
+pub async fn wait_until_written(run: &Arc<Run>, session: &Session) -> Result<Vec<u64>> {
+    let (heads, newest) = outbox::marks(run).await?;
     loop {
-        let rows = buckets::positions(&session).await?;
-        let after: Vec<(Bucket, u64)> = open_buckets(run, &rows).map(|(bucket, row)| (bucket, row.relayed)).collect();
-        if outbox::entries(run, &after, 1).await?.is_empty() {
-            return Ok(());
+        let rows = buckets::positions(session).await?;
+        if rows.iter().zip(&newest).all(|(row, newest)| row.relayed >= *newest) {
+            return Ok(heads);
         }
         sleep(DRAIN_POLL).await;
     }

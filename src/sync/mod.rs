@@ -13,6 +13,7 @@ mod recovery;
 pub mod register;
 mod relay;
 pub mod sweep;
+pub mod verify;
 mod world;
 
 pub use world::World;

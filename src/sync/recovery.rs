@@ -29,8 +29,22 @@ const MARGIN_MS: u64 = 200;
 /// is not waited for.
 const AHEAD_MARGIN_MS: u64 = 10_000;
 
+/// What becomes of what Redis holds.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Data {
+    /// It stays, where nothing was lost.
+    KeptIfInOrder,
+    /// It goes, once its outboxes are flushed.
+    LoadedAnew,
+}
+
 /// The session holds the recovery lock ([`buckets::lock_recovery`]).
-pub(super) async fn recover(session: &mut Session, client: &Arc<Client>, feed_window: u64) -> Result<Admission> {
+pub(super) async fn recover(
+    session: &mut Session,
+    client: &Arc<Client>,
+    feed_window: u64,
+    data: Data,
+) -> Result<Admission> {
     let before = buckets::all(session).await?;
     let inspection = redis::inspect(client).await?;
     let met = before.iter().map(|row| row.epoch).chain(inspection.heads.iter().flatten().map(|head| head.epoch));
@@ -41,7 +55,7 @@ pub(super) async fn recover(session: &mut Session, client: &Arc<Client>, feed_wi
     crash::point("recovery_fenced");
     let heads = try_join_all(Bucket::all().map(|bucket| close(client, bucket, epoch))).await?;
     crash::point("recovery_closed");
-    let keep = in_order(&before, &heads);
+    let keep = data == Data::KeptIfInOrder && in_order(&before, &heads);
 
     // Taken after closing, so that no id can be minted twice, lost ones included. Read again: a row may have been
     // written between the comparison and the closing.
