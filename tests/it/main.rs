@@ -31,3 +31,4 @@ mod seed;
 mod storm;
 mod trips;
 mod user;
+mod verify;

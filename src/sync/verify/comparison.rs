@@ -77,6 +77,11 @@ impl Comparison {
             self.keys().await?;
             self.rows(rows).await?;
             self.feed().await?;
+            // Together, as each waits for the outbox.
+            let progress = progress("suspects", self.suspects.len());
+            progress.inc(self.suspects.len() as u64);
+            self.settle(&progress).await?;
+            progress.done();
         }
         Ok(self.counts)
     }
@@ -143,13 +148,12 @@ impl Comparison {
             self.print(&progress, &Difference::of_key(key, floor.to_string(), line))?;
         }
         self.to_walk.push(keys::feed());
-        self.settle(&progress).await?;
         progress.inc(size);
         progress.done();
         Ok(())
     }
 
-    /// Looks at all subjects of a stream, and judges what is suspected on the way.
+    /// Looks at all subjects of a stream. What is suspected is judged when there is much of it.
     async fn pass(
         &mut self,
         what: &'static str,
@@ -173,7 +177,6 @@ impl Comparison {
                 self.settle(&progress).await?;
             }
         }
-        self.settle(&progress).await?;
         progress.done();
         Ok(())
     }

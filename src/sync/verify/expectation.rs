@@ -102,7 +102,7 @@ pub(super) fn of(subject: &Subject, rows: &Rows, held: &[Option<String>]) -> Exp
             let on = present(row.is_some());
             let friends = present(row.is_some() && back.is_some_and(|back| back.edge.on));
             let place = row.map(|row| row.version.to_string());
-            [on.clone(), place, on.clone(), on, friends.clone(), friends].map(Wanted::Row).into()
+            [on.clone(), place, on.clone(), on, friends].map(Wanted::Row).into()
         }
         Subject::Comment { video, id, member } => {
             let row = rows.comments.get(id);

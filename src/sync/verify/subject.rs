@@ -159,8 +159,8 @@ impl Subject {
                 place(keys::followed_by(*to), Score, from, "order of the home end"),
                 place(keys::follows(*from), Member, to, "mirror end"),
                 place(keys::followed(*from), Ranked, to, "order of the mirror end"),
-                place(keys::friends(*to), Ranked, from, "friends at the home end"),
-                place(keys::friends(*from), Ranked, to, "friends at the mirror end"),
+                // The other one's friends go with the follow back.
+                place(keys::friends(*from), Ranked, to, "friends"),
             ],
             Subject::Comment { video, member, .. } => vec![place(keys::comments(*video), Score, member, "")],
             Subject::Message { low, high, member, .. } => vec![place(keys::chat(*low, *high), Score, member, "")],
