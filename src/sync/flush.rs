@@ -106,8 +106,8 @@ impl Flusher {
             if dead > 0 {
                 warn!(dead, "outbox entries that Postgres refuses were put into dead_letter");
             }
+            crash::point("flush_written");
         }
-        crash::point("flush_written");
 
         // Normally none: what a relay that died or was held back left. Where there is some, what was just flushed waits
         // for the next pass, or it would be noted as relayed over the heads of what is not read yet.
