@@ -24,14 +24,23 @@
 //! [`id`] (a number that says when, where and in what order), `store/keys.rs`, `lua/lib/head.lua`, `store/run.rs`, then
 //! one endpoint to the bottom.
 //!
-//! # One walk for a write: publishing
+//! # One walk for a write: a like
+//!
+//! 1. `api/favorite.rs` takes the parameters and asks `store/favorite.rs`, which is an edge (`store/edge.rs`).
+//! 2. `lua/favorite_set.lua` in the bucket of the video decides and counts: set, counters, version, outbox entry at once.
+//! 3. `lua/favorite_mirror.lua` in the bucket of the user follows by version. Then the answer.
+//! 4. Behind, on one elected server: `sync/flush.rs` writes the outbox to Postgres, rows and position in one transaction;
+//!    `sync/relay.rs` brings mirrors after their homes where a handler died; `sync/recovery.rs` loads a Redis that was
+//!    emptied or rewound. `sync/verify.rs` holds all three against each other.
+//!
+//! # Another, with bytes: publishing
 //!
 //! 1. `api/publish.rs` streams the part `data` into a draft file, then looks at token and title.
 //! 2. `media/probe.rs` has a child process look into the file.
 //! 3. `sync/publish.rs`: mint an id in the author's bucket (`lua/id_mint.lua`), fsync the file under a random name,
 //!    write the row to Postgres, make the video visible (`lua/video_show.lua`: hash, list, count, outbox entry at once),
 //!    put it into the feed (`lua/feed_insert.lua`). Then the answer.
-//! 4. Behind: `sync/pending.rs` notes the row as shown, and completes what a crash between two steps left;
+//! 4. Behind: `sync/pending.rs` completes what a crash between two steps left;
 //!    `sync/cover.rs` makes the cover; `sync/sweep.rs` removes files without a row.
 //!
 //! # One walk for a read: the feed
