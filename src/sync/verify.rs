@@ -20,10 +20,13 @@
 //! Counts are compared with sets of the same pipeline, which Redis all but always runs in one piece; a difference counts
 //! only if every look finds one.
 //!
+//! The place of an edge in an order is compared at its home only: a mirror that was brought later, by a repeat or by the
+//! relay, may have another.
+//!
 //! # Bounds
 //!
-//! Rows come as streams and keys by `SCAN`; what is in memory at once is a few batches of
-//! hundreds, a thousand suspects, and what was named last, however large a set or a table. Differences are printed as they are found.
+//! Rows come as streams and keys by `SCAN`; what is in memory at once is a few batches of hundreds, a thousand suspects
+//! or so, and what was named last, however large a set or a table. Differences are printed as they are found.
 
 mod comparison;
 mod expectation;
@@ -43,7 +46,9 @@ use super::{World, admission};
 use crate::error::{Error, Result};
 use crate::store::{Run, Slot};
 
+/// The longest wait for Redis to be admitted, which may mean to load it anew.
 const READY_MAX: Duration = Duration::from_secs(600);
+
 pub struct Options {
     /// One JSON object a line.
     pub json: bool,
@@ -78,7 +83,8 @@ pub async fn verify(world: &World, options: &Options) -> Result<()> {
 }
 
 async fn compare_all(world: &World, run: Arc<Run>, options: &Options) -> Result<Counts> {
-    let comparison = Comparison::new(run, world.archive.session().await?, options.json);
+    let sessions = [world.archive.session().await?, world.archive.session().await?];
+    let comparison = Comparison::new(run, sessions, options.json);
     // A stream holds its session to its end.
     comparison.all(&world.archive.session().await?).await
 }

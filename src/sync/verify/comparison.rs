@@ -47,7 +47,10 @@ pub(super) struct Counts {
 
 pub(super) struct Comparison {
     run: Arc<Run>,
+    /// For first looks.
     session: Arc<Session>,
+    /// For judging and walking: while these go on, nobody takes the answers of looks under way, and none behind them would come.
+    judging: Arc<Session>,
     json: bool,
     counts: Counts,
     suspects: Vec<Subject>,
@@ -58,10 +61,11 @@ pub(super) struct Comparison {
 }
 
 impl Comparison {
-    pub(super) fn new(run: Arc<Run>, session: Session, json: bool) -> Comparison {
+    pub(super) fn new(run: Arc<Run>, [looking, judging]: [Session; 2], json: bool) -> Comparison {
         Comparison {
             run,
-            session: Arc::new(session),
+            session: Arc::new(looking),
+            judging: Arc::new(judging),
             json,
             counts: Counts::default(),
             suspects: Vec::new(),
@@ -203,7 +207,7 @@ impl Comparison {
         while let Some(from) = cursor {
             let page = redis::scan_members(&self.run, key, &from, SCAN_PAGE).await?;
             let subjects = page.entries.into_iter().filter_map(|member| Subject::of_member(key, member)).collect();
-            let suspicion = suspect(self.run.clone(), self.session.clone(), subjects).await?;
+            let suspicion = suspect(self.run.clone(), self.judging.clone(), subjects).await?;
             self.counts.compared += suspicion.compared;
             self.judge(suspicion.suspects, progress).await?;
             cursor = page.next;
@@ -224,7 +228,7 @@ impl Comparison {
         for _ in 0..LOOKS {
             let sights = look(&self.run, suspects).await?;
             let next = self.marks().await?;
-            differing = compare(&self.session, sights, &marks).await?;
+            differing = compare(&self.judging, sights, &marks).await?;
             differing.retain(|judgement| !judgement.differences.is_empty());
             if differing.is_empty() {
                 return Ok(());
@@ -258,7 +262,7 @@ impl Comparison {
 
     /// The ids up to which Redis and Postgres have all that was decided.
     async fn marks(&self) -> Result<Vec<u64>> {
-        let written = flush::wait_until_written(&self.run, &self.session);
+        let written = flush::wait_until_written(&self.run, &self.judging);
         match tokio::time::timeout(WRITTEN_MAX, written).await {
             Ok(marks) => marks,
             Err(_) => {
