@@ -107,7 +107,8 @@ fn action_type(on: bool) -> Shown<'static> {
     if on { &1 } else { &2 }
 }
 
-fn query(account: &Account, path: &str, params: &[(&str, Shown<'_>)]) -> String {
+/// Path and query of a request by `account`.
+pub fn query(account: &Account, path: &str, params: &[(&str, Shown<'_>)]) -> String {
     let texts: Vec<(&str, String)> = params.iter().map(|(name, value)| (*name, value.to_string())).collect();
     let mut fields = vec![("token", account.token.as_str())];
     fields.extend(texts.iter().map(|(name, value)| (*name, value.as_str())));

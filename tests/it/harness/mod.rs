@@ -25,7 +25,7 @@ mod state;
 mod world;
 
 pub use api::{Account, PASSWORD, clip, publishing, registering};
-pub use caller::{Caller, Shown, code, entries, ids};
+pub use caller::{Caller, Shown, code, entries, ids, query};
 pub use client::{Client, Connection, Reply, head};
 pub use eventually::eventually;
 pub use multipart::{BOUNDARY, Part, multipart, multipart_body, urlencoded};
