@@ -13,6 +13,7 @@ use fred::error::{Error as FredError, ErrorKind};
 use fred::interfaces::{ClientLike, HashesInterface, KeysInterface};
 use fred::types::config::{Config, ReconnectError, UnresponsiveConfig};
 use fred::types::{Builder, ClusterHash, CustomCommand, Key, Value};
+use futures_util::FutureExt;
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
@@ -64,7 +65,7 @@ pub enum Fault {
 impl From<Fault> for Error {
     fn from(fault: Fault) -> Error {
         match fault {
-            Fault::NoScript => Error::unavailable("Redis lost its scripts twice in one call"),
+            Fault::NoScript => Error::unavailable("Redis loses its scripts again and again"),
             Fault::Lost(detail) => Error::unavailable(format!("Redis: {detail}")),
             // What passes by itself or by an operator's hand, against what is a bug of ours.
             Fault::Refused(detail)
@@ -123,6 +124,11 @@ impl Client {
             })
             .build()
             .map_err(|error| Error::unavailable(format!("Redis: {error}")))?;
+        // Polled before anything connects: the library looks whether it is connected and only then begins to listen for
+        // it, and would wait for ever for what happened in between.
+        let waiting = fred.clone();
+        let mut connected = Box::pin(async move { waiting.wait_for_connect().await });
+        let _ = connected.as_mut().now_or_never();
         let running = fred.connect();
         let task = running.abort_handle();
         let (ended_sender, ended) = watch::channel(false);
@@ -132,7 +138,7 @@ impl Client {
             let _ = ended_sender.send(true);
         });
         let client = Client { fred, task, ended };
-        match tokio::time::timeout(timeout, client.fred.wait_for_connect()).await {
+        match tokio::time::timeout(timeout, connected).await {
             Ok(Ok(())) => Ok(client),
             Ok(Err(error)) => Err(Error::unavailable(format!("Redis: {error}"))),
             Err(_) => Err(Error::unavailable("Redis: no connection in time")),

@@ -1,7 +1,7 @@
 //! The Lua scripts, and the loader that keeps Redis knowing them.
 //!
 //! Redis forgets scripts when it restarts. A call that meets that (`NOSCRIPT`: nothing ran) loads all of them again,
-//! once however many calls meet it together, and is made a second time.
+//! once however many calls meet it together, and is made again.
 
 use std::sync::OnceLock;
 
@@ -115,6 +115,9 @@ pub async fn load_all(client: &Client) -> Result<()> {
     Ok(())
 }
 
+/// How often the scripts may be gone again before a call gives up.
+const RELOADS_MAX: usize = 5;
+
 /// Runs scripts on one connection.
 #[derive(Default)]
 pub struct Loader {
@@ -129,13 +132,13 @@ impl Loader {
         keys: &[String],
         arguments: &[Bytes],
     ) -> Result<Reply, Error> {
-        match client.call(script.command(keys, arguments)).await {
-            Err(Fault::NoScript) => {
-                self.reload(client).await?;
-                client.call(script.command(keys, arguments)).await.map_err(Error::from)
+        for _ in 0..RELOADS_MAX {
+            match client.call(script.command(keys, arguments)).await {
+                Err(Fault::NoScript) => self.reload(client).await?,
+                answer => return answer.map_err(Error::from),
             }
-            answer => answer.map_err(Error::from),
         }
+        Err(Fault::NoScript.into())
     }
 
     /// Loads once for all calls that found the scripts missing: whoever waited for a load does not load again.
