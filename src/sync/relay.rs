@@ -64,6 +64,9 @@ pub(super) async fn relay(
             }
             if !missing.is_empty() {
                 info!(edges = missing.len(), "mirrors were behind their homes");
+                // The id minted above lies before what was brought: a mirror that lost just that would not be told by it.
+                let (minted, _) = outbox::missing_mirrors(run, mirror, &[]).await?;
+                seen.insert(mirror, minted);
             }
         }
     }
