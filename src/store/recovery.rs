@@ -26,6 +26,12 @@ pub struct Inspection {
     pub heads: Vec<Option<Head>>,
 }
 
+impl Inspection {
+    pub fn closed_heads(&self) -> u64 {
+        self.heads.iter().flatten().filter(|head| !head.open).count() as u64
+    }
+}
+
 pub async fn inspect(client: &Client) -> Result<Inspection> {
     let mut commands: Vec<Command> =
         ["server", "memory", "persistence"].map(|section| Command::new("INFO").arg(section)).into();
@@ -81,6 +87,19 @@ pub async fn mark_installation(client: &Client, name: &str) -> Result<()> {
         Reply::Nil => Err(Error::unavailable("another server marked this Redis meanwhile")),
         _ => Ok(()),
     }
+}
+
+/// Whether the mark is still there.
+pub async fn is_marked(client: &Client) -> Result<bool> {
+    let reply = client.call(Command::new("EXISTS").arg(keys::installation())).await?;
+    Ok(reply.number()? == Some(1))
+}
+
+/// Has Redis write its file anew, in the background. A file that ends in the middle of a script's writes loses these
+/// when it is loaded, but not from the file: at the next start a half of them would come back.
+pub async fn rewrite_file(client: &Client) -> Result<()> {
+    client.call(Command::new("BGREWRITEAOF")).await?;
+    Ok(())
 }
 
 /// Closes a bucket; gives its former head.

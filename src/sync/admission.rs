@@ -158,7 +158,8 @@ async fn compare(session: &Session, client: &Client, inspection: Inspection) -> 
                 "Redis belongs to another installation of riffle; it was not touched".into(),
             ));
         }
-        None if inspection.keys > 0 => {
+        // Closed heads alone are what a recovery leaves whose Redis was emptied as it began.
+        None if inspection.keys > inspection.closed_heads() => {
             return Ok(Verdict::Refuse(
                 "redis foreign",
                 "Redis holds keys that are not riffle's; it was not touched".into(),

@@ -12,12 +12,12 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use futures_util::future::try_join_all;
 use tokio_postgres::Client as Session;
-use tracing::info;
+use tracing::{info, warn};
 
 use super::{flush, load};
 use crate::archive::buckets::{self, BucketRow};
 use crate::crash;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::id::{self, Bucket};
 use crate::store::recovery as redis;
 use crate::store::{Admission, Client, Head, Run};
@@ -55,6 +55,10 @@ pub(super) async fn recover(
     crash::point("recovery_fenced");
     let heads = try_join_all(Bucket::all().map(|bucket| close(client, bucket, epoch))).await?;
     crash::point("recovery_closed");
+    // From here on nothing can be written to a Redis that is emptied. One that was before holds nothing but closed heads.
+    if !redis::is_marked(client).await? {
+        return Err(Error::unavailable("Redis was emptied while it was closed for recovery"));
+    }
     let keep = data == Data::KeptIfInOrder && in_order(&before, &heads);
 
     // Taken after closing, so that no id can be minted twice, lost ones included. Read again: a row may have been
@@ -88,6 +92,10 @@ pub(super) async fn recover(
 
     try_join_all(Bucket::all().zip(&bases).map(|(bucket, base)| open(&closed_run, bucket, *base))).await?;
     crash::point("recovery_opened");
+    if let Err(error) = redis::rewrite_file(client).await {
+        // It is being rewritten already, or the operator keeps the command for himself.
+        warn!("Redis does not write its file anew: {error}");
+    }
     buckets::open(session, epoch, &bases, &inspection.run_id).await?;
     crash::point("recovery_admitted");
     info!(epoch, kept = keep, drained, %loaded, "Redis is in order");
