@@ -27,4 +27,5 @@ mod redis;
 mod rounds;
 mod scene;
 mod servers;
+mod tail;
 mod wire;

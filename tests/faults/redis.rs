@@ -3,8 +3,7 @@
 //! The Redis of these tests writes its file before it answers (`appendfsync no`): what it acknowledged survives its
 //! death. With `everysec` it may hold a write back while its disk is slow, which is then as a tail that is cut off.
 
-use std::fs::{self, OpenOptions};
-use std::path::PathBuf;
+use std::fs::OpenOptions;
 use std::time::Duration;
 
 use rand::Rng;
@@ -15,6 +14,7 @@ use crate::loss::flushed;
 use crate::proxy::Proxy;
 use crate::rounds::{let_pass, let_pass_between, rounds};
 use crate::scene::Scene;
+use crate::tail::newest_file;
 
 const KILLS: usize = 3;
 const FLUSHES: usize = 3;
@@ -76,10 +76,7 @@ async fn a_redis_whose_file_lost_its_tail_keeps_what_was_flushed() {
 
 /// Takes bytes off the end of what Redis wrote last.
 fn cut_tail(world: &World, bytes: u64) {
-    let files = fs::read_dir(world.redis.folder().join("appendonlydir")).unwrap().map(|entry| entry.unwrap().path());
-    let number = |path: &PathBuf| path.to_string_lossy().split('.').rev().nth(2)?.parse::<u64>().ok();
-    let newest = files.filter(|path| path.to_string_lossy().ends_with(".incr.aof")).max_by_key(number).unwrap();
-    let file = OpenOptions::new().write(true).open(newest).unwrap();
+    let file = OpenOptions::new().write(true).open(newest_file(world)).unwrap();
     let length = file.metadata().unwrap().len();
     file.set_len(length.saturating_sub(bytes)).unwrap();
 }
