@@ -74,12 +74,15 @@ impl Gate {
         }
         migrate::check(&self.archive).await.inspect_err(no_postgres)?;
         let mut session = self.archive.session().await.inspect_err(no_postgres)?;
-        let mut verdict = compare(&session, &client, inspection).await?;
+        let rows = buckets::all(&session).await?;
+        let mut verdict = compare(&session, &client, rows, inspection).await?;
         if let Verdict::Recover = verdict {
             set_state("redis recovering");
             // Another server may have done it while this one waits. A second time would shut that one out again.
             buckets::lock_recovery(&session).await?;
-            verdict = compare(&session, &client, redis::inspect(&client).await?).await?;
+            // Postgres first: what it knows was in Redis before, so a Redis in use is not taken for one that is behind.
+            let rows = buckets::all(&session).await?;
+            verdict = compare(&session, &client, rows, redis::inspect(&client).await?).await?;
         }
         let admission = Arc::new(match verdict {
             Verdict::InOrder(admission) => admission,
@@ -101,7 +104,8 @@ impl Gate {
         let mut present = self.present.lock().await;
         let mut session = self.archive.session().await?;
         buckets::lock_recovery(&session).await?;
-        if let Verdict::Refuse(_, why) = compare(&session, &client, redis::inspect(&client).await?).await? {
+        let rows = buckets::all(&session).await?;
+        if let Verdict::Refuse(_, why) = compare(&session, &client, rows, redis::inspect(&client).await?).await? {
             return Err(Error::unavailable(why));
         }
         let admission = recovery::recover(&mut session, &client, self.feed_window, Data::LoadedAnew).await?;
@@ -149,7 +153,7 @@ enum Verdict {
     Refuse(&'static str, String),
 }
 
-async fn compare(session: &Session, client: &Client, inspection: Inspection) -> Result<Verdict> {
+async fn compare(session: &Session, client: &Client, rows: Vec<BucketRow>, inspection: Inspection) -> Result<Verdict> {
     let installation = buckets::installation(session).await?;
     match &inspection.installation {
         Some(name) if *name != installation => {
@@ -168,7 +172,6 @@ async fn compare(session: &Session, client: &Client, inspection: Inspection) -> 
         Some(_) => {}
         None => redis::mark_installation(client, &installation).await?,
     }
-    let rows = buckets::all(session).await?;
     if let Some((bucket, head, row)) = ahead(&rows, &inspection.heads) {
         return Ok(Verdict::Refuse(
             "postgres put back",

@@ -49,25 +49,30 @@ pub(super) async fn relay(
     }
     for (mirror, entries) in of_mirror {
         for entries in entries.chunks(BATCH) {
-            let remembered: Vec<Remembered> = entries.iter().filter_map(|entry| remembered(entry)).collect();
-            let (minted, missing) = outbox::missing_mirrors(run, mirror, &remembered).await?;
+            let (minted, missing) = unconfirmed(run, mirror, entries).await?;
             seen.insert(mirror, minted);
-            for entry in entries.iter().enumerate().filter(|(place, _)| missing.contains(place)).map(|(_, entry)| entry)
-            {
-                if let Err(error) = bring_mirror(run, entry).await {
-                    // Nobody can bring a mirror whose user is not there; all else is tried again.
-                    warn!("the mirror of an edge was not brought: {error}");
-                    if error.code != Code::NoUser {
-                        hold_back(entry);
+            if missing.is_empty() {
+                continue;
+            }
+            info!(edges = missing.len(), "mirrors were behind their homes");
+            let mut brought = Vec::new();
+            for entry in missing {
+                match bring_mirror(run, entry).await {
+                    Ok(()) => brought.push(entry),
+                    Err(error) => {
+                        warn!("the mirror of an edge was not brought: {error}");
+                        // Nobody can bring a mirror whose user is not there; all else is tried again.
+                        if error.code != Code::NoUser {
+                            hold_back(entry);
+                        }
                     }
                 }
             }
-            if !missing.is_empty() {
-                info!(edges = missing.len(), "mirrors were behind their homes");
-                // The id minted above lies before what was brought: a mirror that lost just that would not be told by it.
-                let (minted, _) = outbox::missing_mirrors(run, mirror, &[]).await?;
-                seen.insert(mirror, minted);
-            }
+            // Asked again, for an id that was minted behind the bringing: a Redis that loses what was brought is then
+            // behind what was relied on.
+            let (minted, missing) = unconfirmed(run, mirror, &brought).await?;
+            seen.insert(mirror, minted);
+            missing.into_iter().for_each(&mut hold_back);
         }
     }
 
@@ -76,6 +81,18 @@ pub(super) async fn relay(
     let relayed: Vec<_> = relayed.into_iter().map(with_epoch).collect();
     let seen: Vec<_> = seen.into_iter().map(with_epoch).collect();
     buckets::relayed(session, &relayed, &seen).await
+}
+
+/// The entries that a mirror does not have yet, and an id that it minted.
+async fn unconfirmed<'a>(
+    run: &Arc<Run>,
+    mirror: Bucket,
+    entries: &[&'a OutboxEntry],
+) -> Result<(u64, Vec<&'a OutboxEntry>)> {
+    let remembered: Vec<Remembered> = entries.iter().filter_map(|entry| remembered(entry)).collect();
+    let (minted, missing) = outbox::missing_mirrors(run, mirror, &remembered).await?;
+    let missing = entries.iter().enumerate().filter(|(place, _)| missing.contains(place));
+    Ok((minted, missing.map(|(_, entry)| *entry).collect()))
 }
 
 /// The last entry of each bucket before the first that is held back.

@@ -191,6 +191,45 @@ async fn a_like_whose_server_died_between_its_ends_is_completed_by_another_serve
     eventually("the relay", async || (favorites_of(&client, &mia).await == Some(1)).then_some(())).await;
 }
 
+/// Ends the append-only file of a Redis that is down before the first command that names `word`.
+fn cut_append_only_file(world: &World, word: &str) {
+    let files = std::fs::read_dir(world.redis.folder().join("appendonlydir")).unwrap();
+    let path =
+        files.map(|file| file.unwrap().path()).find(|path| path.to_str().unwrap().ends_with(".incr.aof")).unwrap();
+    let bytes = std::fs::read(&path).unwrap();
+    let named = bytes.windows(word.len()).position(|window| window == word.as_bytes()).unwrap();
+    let multi = b"*1\r\n$5\r\nMULTI\r\n";
+    let script_begins = bytes[..named].windows(multi.len()).rposition(|window| window == multi).unwrap();
+    std::fs::write(&path, &bytes[..script_begins]).unwrap();
+}
+
+/// The id that the mirror minted when it was first asked is still there.
+#[tokio::test]
+async fn what_the_relay_brought_and_redis_lost_comes_back() {
+    let mut world = World::start().await;
+    let (_, video) = mia_and_her_video(&world).await;
+    let server = Server::start(&world, &[]).await;
+    let ben = server.client().register("ben").await;
+    assert!(server.terminate().await.success());
+    die_while_liking(&world, "edge_decided", &ben, &video).await;
+
+    let server = Server::start(&world, &[]).await;
+    let client = server.client();
+    let is_liked = async || (favorites_of(&client, &ben).await == Some(1)).then_some(());
+    eventually("the relay", is_liked).await;
+    let relayed = format!(
+        "select count(*) from favorite join bucket on bucket.bucket = (to_id >> 5) & 255
+         where from_id = {} and relayed >= version",
+        ben.id
+    );
+    eventually("the relay to be noted", async || (world.sql_number(&relayed).await == 1).then_some(())).await;
+
+    world.redis.kill().await.unwrap();
+    cut_append_only_file(&world, &format!("favorite:{}:{video}", ben.id));
+    world.redis.start_again().await.unwrap();
+    eventually("the like to come back", is_liked).await;
+}
+
 #[tokio::test]
 async fn a_server_goes_on_flushing_when_the_one_that_did_is_killed() {
     let world = World::start().await;
