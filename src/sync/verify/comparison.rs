@@ -224,8 +224,10 @@ impl Comparison {
             return Ok(());
         }
         let mut marks = self.marks().await?;
-        let mut differing = Vec::new();
+        let mut differing: Vec<Judgement> = Vec::new();
+        let mut at_rest_before = HashSet::new();
         for _ in 0..LOOKS {
+            at_rest_before = differing.drain(..).filter(|one| one.settled).map(|one| one.subject).collect();
             let sights = look(&self.run, suspects).await?;
             let next = self.marks().await?;
             differing = compare(&self.judging, sights, &marks).await?;
@@ -236,7 +238,11 @@ impl Comparison {
             suspects = differing.iter().map(|judgement| judgement.subject.clone()).collect();
             marks = next;
         }
-        differing.into_iter().try_for_each(|judgement| self.name(judgement, progress))
+        // At rest and different at two looks in a row: what stood still for one of them may have been on its way.
+        differing.into_iter().try_for_each(|mut judgement| {
+            judgement.settled &= at_rest_before.contains(&judgement.subject);
+            self.name(judgement, progress)
+        })
     }
 
     fn name(&mut self, judgement: Judgement, progress: &Progress) -> Result<()> {
