@@ -92,15 +92,6 @@ fn age_media_files(world: &World) {
     }
 }
 
-async fn pending(world: &World, table: &str) -> i64 {
-    world.sql_number(&format!("select count(*) from {table} where version = 0")).await
-}
-
-async fn until_nothing_is_pending(world: &World) {
-    let none = async || (pending(world, "users").await + pending(world, "videos").await == 0).then_some(());
-    eventually("the relay to note all rows", none).await;
-}
-
 const REGISTERING: &[(&str, bool)] =
     &[("register_minted", false), ("register_written", true), ("register_shown", true)];
 
@@ -124,7 +115,7 @@ async fn a_registration_that_died_anywhere_is_whole_or_nothing_after_a_restart()
         server.kill().await;
     }
     let server = Server::start(&world, IMPATIENT).await;
-    until_nothing_is_pending(&world).await;
+    world.until_nothing_is_pending().await;
     server.client().get_json("/douyin/feed/").await;
 }
 
@@ -135,7 +126,7 @@ async fn another_server_completes_a_registration_that_died_anywhere() {
     for (point, registered) in REGISTERING {
         let server = start_crashing(&world, point, PATIENT).await;
         crash_on(&server, &registering(point)).await;
-        until_nothing_is_pending(&world).await;
+        world.until_nothing_is_pending().await;
         assert_is_user_or_free_name(&other.client(), point, *registered).await;
     }
 }
@@ -166,7 +157,7 @@ async fn an_upload_that_died_anywhere_is_whole_or_nothing_after_a_restart() {
         server.kill().await;
 
         let server = Server::start(&world, IMPATIENT).await;
-        until_nothing_is_pending(&world).await;
+        world.until_nothing_is_pending().await;
         assert_eq!(videos_of_one_user(&server.client(), &mia).await, expected, "{point}");
         server.client().publish(&mia, "after").await;
         expected.insert(0, "after".to_owned());
@@ -195,7 +186,7 @@ async fn another_server_completes_an_upload_that_died_anywhere() {
         if *published {
             expected.insert(0, (*point).to_owned());
         }
-        until_nothing_is_pending(&world).await;
+        world.until_nothing_is_pending().await;
         assert_eq!(videos_of_one_user(&other.client(), &mia).await, expected, "{point}");
     }
 }
@@ -209,7 +200,7 @@ async fn a_relay_that_died_anywhere_is_followed_by_another() {
         crash_on(&server, &publishing(&mia, "one", clip())).await;
         assert_was_killed(&start_crashing(&world, point, IMPATIENT).await).await;
         let server = Server::start(&world, IMPATIENT).await;
-        until_nothing_is_pending(&world).await;
+        world.until_nothing_is_pending().await;
         assert_eq!(videos_of_one_user(&server.client(), &mia).await, ["one"], "{point}");
     }
 }

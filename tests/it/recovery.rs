@@ -131,12 +131,6 @@ async fn restart_redis_with(world: &mut World, files: Option<&Path>) {
     world.redis.start_again().await.unwrap();
 }
 
-async fn until_nothing_is_pending(world: &World) {
-    let sql = "select (select count(*) from users where version = 0) + (select count(*) from videos where version = 0)";
-    let none = async || (world.sql_number(sql).await == 0).then_some(());
-    eventually("the relay to note all rows", none).await;
-}
-
 async fn epoch(world: &World) -> i64 {
     world.sql_number("select max(epoch) from bucket").await
 }
@@ -225,7 +219,7 @@ async fn a_rewound_redis_gets_covers_back() {
     world.redis.kill().await.unwrap();
     world.redis.start_again().await.unwrap();
     facts.come_back(&server.client()).await;
-    until_nothing_is_pending(&world).await;
+    world.until_nothing_is_pending().await;
     let saved = world.data_dir().join("saved");
     copy_folder(&redis_files(&world), &saved);
     server.kill().await;
@@ -341,7 +335,7 @@ async fn with_a_frozen_redis_every_answer_comes_in_time_and_all_comes_back() {
     let world = World::start().await;
     let (server, mia, facts) = furnished(&world, &[("pending_after_ms", "100")]).await;
     let client = server.client();
-    until_nothing_is_pending(&world).await;
+    world.until_nothing_is_pending().await;
     let requests: Vec<Vec<u8>> = facts
         .paths
         .iter()

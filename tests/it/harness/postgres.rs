@@ -9,6 +9,7 @@ use tempfile::TempDir;
 use tokio::sync::OnceCell;
 use tokio_postgres::NoTls;
 
+use super::eventually::eventually;
 use super::server::migrate;
 use super::world::{THROWAWAY, World, temporary_folder};
 
@@ -56,6 +57,15 @@ impl World {
     /// A look past the server, into its Postgres: any number of statements.
     pub async fn sql(&self, statements: &str) {
         self.postgres_client().await.batch_execute(statements).await.unwrap();
+    }
+
+    /// Waits until Redis shows all rows, and both ends and timelines have all that was flushed.
+    pub async fn until_nothing_is_pending(&self) {
+        let sql = "select (select count(*) from users where version = 0) \
+                   + (select count(*) from videos where version = 0) \
+                   + (select count(*) from bucket where relayed < position)";
+        let none = async || (self.sql_number(sql).await == 0).then_some(());
+        eventually("the relay to note all rows", none).await;
     }
 
     /// The one number that the query gives.
