@@ -1,7 +1,7 @@
 -- Comments on a video. Every call is a new comment.
 -- KEYS  1 head  2 outbox  3 video  4 comments of the video
 -- ARGV  1 epoch  2 floor  3 video id  4 user id  5 text
--- Reply {'OK', comment id} | {'NO_VIDEO'} | {'EPOCH'} | {'REWOUND'}
+-- Reply {'OK', comment id} | {'NO_VIDEO'} | {'EPOCH', head} | {'REWOUND'}
 -- Example  comments {} -> {'OK', '8192003'}; comments {"8192003 7 hello" = 8192003}, video comments = 1
 if redis.call('EXISTS', KEYS[3]) == 0 then
   return {'NO_VIDEO'}

@@ -1,7 +1,7 @@
 -- Deletes a comment: its author may, and the author of the video.
 -- KEYS  1 head  2 outbox  3 video  4 comments of the video
 -- ARGV  1 epoch  2 floor  3 video id  4 comment id  5 user id (who deletes)
--- Reply {'OK', version, deleted comment} | {'NO_VIDEO'} | {'NO_COMMENT'} | {'NOT_YOURS'} | {'EPOCH'} | {'REWOUND'}
+-- Reply {'OK', version, deleted comment} | {'NO_VIDEO'} | {'NO_COMMENT'} | {'NOT_YOURS'} | {'EPOCH', head} | {'REWOUND'}
 -- Example  comments {"8192003 7 hello"}, user 7 -> {'OK', '8192004', "8192003 7 hello"}; video comments = 0
 local video_author = redis.call('HGET', KEYS[3], 'author')
 if not video_author then

@@ -1,7 +1,7 @@
 -- Loads comments of a closed bucket, after its videos. Calling it again changes nothing.
 -- KEYS  1 head (closed)  2... video, comments: two for each comment
 -- ARGV  1 epoch  2 floor (0)  3... comment id, "<id> <user id> <text>", state: three for each comment
--- Reply {'OK'} | {'EPOCH'}
+-- Reply {'OK'} | {'EPOCH', head}
 -- Example  comments {}, 8192003 "8192003 7 hello" 1 -> {'OK'}; comments {"8192003 7 hello"}, video comments = 1
 for i = 0, (#KEYS - 1) / 2 - 1 do
   local id, on = ARGV[i * 3 + 3], ARGV[i * 3 + 5] == '1'

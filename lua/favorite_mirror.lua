@@ -2,7 +2,7 @@
 -- change nothing.
 -- KEYS  1 head  2 recent  3 user  4 likes of the user  5 liked: their order
 -- ARGV  1 epoch  2 floor  3 user id  4 video id  5 state  6 version  7 place: the version of the change
--- Reply {'OK', last} | {'STALE', last}: ask the home again | {'NO_USER'} | {'EPOCH'} | {'REWOUND'}
+-- Reply {'OK', last} | {'STALE', last}: ask the home again | {'NO_USER'} | {'EPOCH', head} | {'REWOUND'}
 -- Example  likes {}, state 1, version and place 8192003 -> {'OK', '8192000'}; likes {9}, user favorites = 1
 if redis.call('EXISTS', KEYS[3]) == 0 then
   return {'NO_USER'}

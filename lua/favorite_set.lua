@@ -2,7 +2,7 @@
 -- answers a fresh version, so that a repeat brings a mirror that missed the first try.
 -- KEYS  1 head  2 outbox  3 video  4 user (the author)  5 likers of the video
 -- ARGV  1 epoch  2 floor  3 user id  4 video id  5 state: 1 likes, 0 does not
--- Reply {'OK', version} | {'NO_VIDEO'} | {'EPOCH'} | {'REWOUND'}
+-- Reply {'OK', version} | {'NO_VIDEO'} | {'EPOCH', head} | {'REWOUND'}
 -- Example  likers {}, state 1 -> {'OK', '8192003'}; likers {7}, video favorites = 1, author favorited = 1
 if redis.call('HGET', KEYS[3], 'author') ~= string.match(KEYS[4], '(%d+)$') then
   return {'NO_VIDEO'}

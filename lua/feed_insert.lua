@@ -2,7 +2,7 @@
 -- feed's floor: a late insert below it is ignored, or the window would have a hole.
 -- KEYS  1 head of {feed}  2 feed  3 floor of the feed
 -- ARGV  1 epoch  2 floor  3 video id  4 window
--- Reply {'OK', last} | {'EPOCH'} | {'REWOUND'}
+-- Reply {'OK', last} | {'EPOCH', head} | {'REWOUND'}
 -- Example  feed {8192, 16384}, window 2, video 24576 -> feed {16384, 24576}, floor "8192"
 local kept_above = tonumber(redis.call('GET', KEYS[3]) or '0')
 if redis.call('ZSCORE', KEYS[2], ARGV[3]) or tonumber(ARGV[3]) <= kept_above then

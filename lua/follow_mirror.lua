@@ -3,7 +3,7 @@
 -- KEYS  1 head  2 recent  3 user (the follower)  4 follows of his  5 followed: their order  6 followers of his
 --       7 friends of his
 -- ARGV  1 epoch  2 floor  3 follower id  4 followed id  5 state  6 version  7 place: the version of the change
--- Reply {'OK', last} | {'STALE', last}: ask the home again | {'NO_USER'} | {'EPOCH'} | {'REWOUND'}
+-- Reply {'OK', last} | {'STALE', last}: ask the home again | {'NO_USER'} | {'EPOCH', head} | {'REWOUND'}
 -- Example  follows {}, followers {9}, followed 9 -> {'OK', '8192000'}; follows {9}, friends {9}, user follows = 1
 if redis.call('EXISTS', KEYS[3]) == 0 then
   return {'NO_USER'}

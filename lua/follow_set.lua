@@ -3,7 +3,7 @@
 -- KEYS  1 head  2 outbox  3 user (followed)  4 followers of his  5 followed_by: their order  6 follows of his
 --       7 friends of his
 -- ARGV  1 epoch  2 floor  3 follower id  4 followed id  5 state: 1 follows, 0 does not
--- Reply {'OK', version} | {'SELF'} | {'NO_USER'} | {'EPOCH'} | {'REWOUND'}
+-- Reply {'OK', version} | {'SELF'} | {'NO_USER'} | {'EPOCH', head} | {'REWOUND'}
 -- Example  followers {}, follows {7}, follower 7 -> {'OK', '8192003'}; followers {7}, friends {7}, user followers = 1
 if ARGV[3] == ARGV[4] then
   return {'SELF'}

@@ -1,7 +1,7 @@
 -- Loads follows into one side of a closed bucket, after its users. Calling it again changes nothing.
 -- KEYS  1 head (closed)  2... user, set, its order, the set of the other direction, its order, friends: six for each
 -- ARGV  1 epoch  2 floor (0)  3 count: followers or follows  4... other user id, state, version: three for each
--- Reply {'OK'} | {'EPOCH'}
+-- Reply {'OK'} | {'EPOCH', head}
 -- Example  followers {}, follows {7}, other 7 state 1 -> {'OK'}; followers {7}, friends {7}, user followers = 1
 for i = 0, (#KEYS - 1) / 6 - 1 do
   local user, set, order = KEYS[i * 6 + 2], KEYS[i * 6 + 3], KEYS[i * 6 + 4]

@@ -2,7 +2,7 @@
 -- the last one he saw gets every message once.
 -- KEYS  1 head  2 outbox  3 friends of the user with the lower id  4 chat
 -- ARGV  1 epoch  2 floor  3 lower user id  4 higher user id  5 sender id  6 text  7 who may: friends or anyone
--- Reply {'OK', message id} | {'NOT_FRIENDS'} | {'EPOCH'} | {'REWOUND'}
+-- Reply {'OK', message id} | {'NOT_FRIENDS'} | {'EPOCH', head} | {'REWOUND'}
 -- Example  friends {9}, chat {} at 1672531201000 -> {'OK', '8192003'}; chat {"8192003 7 hello" = 1672531201000}
 if ARGV[7] ~= 'anyone' and not redis.call('ZSCORE', KEYS[3], ARGV[4]) then
   return {'NOT_FRIENDS'}

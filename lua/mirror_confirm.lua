@@ -2,7 +2,7 @@
 -- and a bucket that is behind it was rewound.
 -- KEYS  1 head  2 recent
 -- ARGV  1 epoch  2 floor  3... edge, version: two for each
--- Reply {'OK', id, place of each missing edge, from 0...} | {'EPOCH'} | {'REWOUND'}
+-- Reply {'OK', id, place of each missing edge, from 0...} | {'EPOCH', head} | {'REWOUND'}
 -- Example  recent {favorite:7:9 = 8192003}, edges favorite:7:9 8192003 favorite:7:8 8192002 -> {'OK', '8192004', 1}
 local versions = {}
 for i = 3, #ARGV, 2 do

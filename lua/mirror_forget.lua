@@ -2,7 +2,7 @@
 -- is stale.
 -- KEYS  1 head  2 recent
 -- ARGV  1 epoch  2 floor  3... edge, version: two for each
--- Reply {'OK', id} | {'EPOCH'} | {'REWOUND'}
+-- Reply {'OK', id} | {'EPOCH', head} | {'REWOUND'}
 -- Example  recent {favorite:7:9 = 8192003}, that edge -> {'OK', '8200192'}; recent {}, head forgotten = 8192003
 local edges = {}
 for i = 3, #ARGV, 2 do

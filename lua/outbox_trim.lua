@@ -1,7 +1,7 @@
 -- Trims an outbox behind what both ends have.
 -- KEYS  1 head  2 outbox
 -- ARGV  1 epoch  2 floor  3 position: entries below it go
--- Reply {'OK', last} | {'EPOCH'} | {'REWOUND'}
+-- Reply {'OK', last} | {'EPOCH', head} | {'REWOUND'}
 -- Example  outbox 8192000-0 8192001-0, position 8192001 -> {'OK', '8192001'}; outbox 8192001-0
 redis.call('XTRIM', KEYS[2], 'MINID', ARGV[3])
 return {'OK', string.format('%.0f', last)}

@@ -1,7 +1,7 @@
 -- Makes a user visible. Calling it again changes nothing but the head.
 -- KEYS  1 head  2 outbox  3 user
 -- ARGV  1 epoch  2 floor  3 user id  4 name
--- Reply {'OK', version} | {'EPOCH'} | {'REWOUND'}
+-- Reply {'OK', version} | {'EPOCH', head} | {'REWOUND'}
 -- Example  user absent -> {'OK', '8192000'}; user {name = "mia"}, outbox 8192000-0 {kind = "user", id, name}
 local absent = redis.call('HEXISTS', KEYS[3], 'name') == 0
 redis.call('XLEN', KEYS[2]) -- fails on a key of the wrong type before the first write

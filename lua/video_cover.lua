@@ -1,7 +1,7 @@
 -- Notes that the cover of a video has been made. Calling it again changes nothing but the head.
 -- KEYS  1 head  2 outbox  3 video
 -- ARGV  1 epoch  2 floor  3 video id
--- Reply {'OK', version} | {'NO_VIDEO'} | {'EPOCH'} | {'REWOUND'}
+-- Reply {'OK', version} | {'NO_VIDEO'} | {'EPOCH', head} | {'REWOUND'}
 -- Example  video without cover -> {'OK', '8192002'}; video cover = "1", outbox 8192002-0 {kind = "cover", id}
 if redis.call('EXISTS', KEYS[3]) == 0 then
   return {'NO_VIDEO'}

@@ -1,7 +1,7 @@
 -- Makes a video visible in its author's list and counts it. Calling it again changes nothing but the head.
 -- KEYS  1 head  2 outbox  3 user (the author)  4 video  5 works of the author
 -- ARGV  1 epoch  2 floor  3 video id  4 author id  5 title  6 object
--- Reply {'OK', version} | {'NO_USER'} | {'EPOCH'} | {'REWOUND'}
+-- Reply {'OK', version} | {'NO_USER'} | {'EPOCH', head} | {'REWOUND'}
 -- Example  works {} -> {'OK', '8192001'}; works {8192000}, user works = 1, outbox 8192001-0 {kind = "video", ...}
 if redis.call('EXISTS', KEYS[3]) == 0 then
   return {'NO_USER'}

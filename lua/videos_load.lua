@@ -1,7 +1,7 @@
 -- Loads videos of a closed bucket from Postgres, after its users. Calling it again changes nothing.
 -- KEYS  1 head (closed)  2... user (the author), video, works of the author: three for each video
 -- ARGV  1 epoch  2 floor (0)  3... video id, author id, title, object, cover: five for each video
--- Reply {'OK'} | {'EPOCH'}
+-- Reply {'OK'} | {'EPOCH', head}
 -- Example  user {name = "mia"}, one video -> {'OK'}; works {8192000}, user works = 1
 for i = 0, (#KEYS - 1) / 3 - 1 do
   local user, video, works = KEYS[i * 3 + 2], KEYS[i * 3 + 3], KEYS[i * 3 + 4]

@@ -17,7 +17,6 @@ use crate::error::{Error, Result};
 use crate::seed::{self, Sizes};
 use crate::server;
 use crate::store::Slot;
-use crate::sync::admission::supervise;
 use crate::sync::{World, flush, verify};
 
 /// The description of the API; a test holds it against the running server.
@@ -273,12 +272,12 @@ async fn dev(config: Arc<Config>) -> Result<()> {
 async fn flush_outbox(config: &Arc<Config>, stores: Stores) -> Result<()> {
     let world = World::open(config, &stores.redis_url, &stores.postgres_url)?;
     let slot = Arc::new(Slot::default());
-    let tasks =
-        [tokio::spawn(supervise(world.gate.clone(), slot.clone())), tokio::spawn(world.flusher(slot.clone()).work())];
-    slot.ready().await;
+    let flusher = tokio::spawn(world.flusher(slot.clone()).work());
+    let tasks = world.admit(slot.clone());
+    slot.whole().await;
     flush::wait_until_written(&slot.run()?, &world.archive.session().await?).await?;
     println!("Postgres has all that was decided before this call");
-    tasks.iter().for_each(JoinHandle::abort);
+    tasks.iter().chain([&flusher]).for_each(JoinHandle::abort);
     Ok(())
 }
 

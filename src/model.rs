@@ -47,6 +47,36 @@ pub struct Video {
     pub create_time: i64,
 }
 
+/// What Redis holds, in parts that can be loaded apart from each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Scope {
+    Feed,
+    Users,
+    Videos,
+    Favorites,
+    Follows,
+    Comments,
+    Messages,
+}
+
+impl Scope {
+    /// In the order of loading: what counts comes after what it is counted in.
+    pub const ALL: [Scope; 7] =
+        [Scope::Users, Scope::Videos, Scope::Feed, Scope::Favorites, Scope::Follows, Scope::Comments, Scope::Messages];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Scope::Feed => "feed",
+            Scope::Users => "users",
+            Scope::Videos => "videos",
+            Scope::Favorites => "favorites",
+            Scope::Follows => "follows",
+            Scope::Comments => "comments",
+            Scope::Messages => "messages",
+        }
+    }
+}
+
 /// One entry of an outbox: a resulting state, never a delta. Its version is the entry's position.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Change {

@@ -20,7 +20,7 @@ use crate::http::{self, Cors, Limits};
 use crate::media::Prober;
 use crate::store::Slot;
 use crate::sync::admission::{Gate, supervise};
-use crate::sync::{World, flush, pending, sweep};
+use crate::sync::{World, flush, pending, recoverer, sweep};
 
 /// How long the line that says where it listens waits for Redis to be admitted.
 const READY_WAIT: Duration = Duration::from_secs(3);
@@ -73,6 +73,7 @@ pub async fn serve(world: World, token_secret: &[u8], mut stop: watch::Receiver<
     let orphan_age = config.orphan_age_s;
     let tasks = [
         tokio::spawn(supervise(world.gate.clone(), background.clone())),
+        tokio::spawn(recoverer::work(world.gate.clone())),
         tokio::spawn(pending::relay(
             background.clone(),
             world.archive.clone(),
@@ -86,11 +87,11 @@ pub async fn serve(world: World, token_secret: &[u8], mut stop: watch::Receiver<
         tokio::spawn(sweep::work(world.archive.clone(), world.media.clone(), orphan_age)),
     ];
 
-    let all_ready = futures_util::future::join_all(slots.iter().map(|slot| slot.ready()));
+    let all_ready = futures_util::future::join_all(slots.iter().map(|slot| slot.whole()));
     tokio::select! {
         _ = all_ready => println!("riffle listening on http://{address}"),
         () = tokio::time::sleep(READY_WAIT) => {
-            let missing = slots.iter().find_map(|slot| slot.missing()).unwrap_or("just changed");
+            let missing = slots.iter().find_map(|slot| slot.missing()).unwrap_or("redis loading");
             println!("riffle listening on http://{address} (not ready: {missing})");
         }
         _ = stop.wait_for(|stop| *stop) => {}

@@ -2,11 +2,11 @@
 -- KEYS[1]  head of the bucket: "<epoch> <open|closed> <last> <forgotten>"
 -- ARGV[1]  epoch the caller expects
 -- ARGV[2]  floor: the highest id of this bucket that the caller had seen when it sent the call
--- Returns {'EPOCH'} or {'REWOUND'} before anything is written; else falls through to the script.
-local epoch, state, last, forgotten = string.match(
-  redis.call('GET', KEYS[1]) or '', '^(%d+) (%a+) (%d+) (%d+)$')
+-- Returns {'EPOCH', head or ''} or {'REWOUND'} before anything is written; else falls through to the script.
+local head = redis.call('GET', KEYS[1]) or ''
+local epoch, state, last, forgotten = string.match(head, '^(%d+) (%a+) (%d+) (%d+)$')
 if epoch ~= ARGV[1] or state ~= expected_state then
-  return {'EPOCH'}
+  return {'EPOCH', head}
 end
 last = tonumber(last)
 if last < tonumber(ARGV[2]) then

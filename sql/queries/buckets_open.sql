@@ -1,4 +1,4 @@
--- Ends a recovery, unless another one has begun: then fewer than all rows change.
+-- Ends a recovery, unless another one has begun: then fewer rows than given change.
 -- $1 epoch bigint, $2 buckets smallint[], $3 bases bigint[]
 update bucket
 set open = true, position = base.id, relayed = base.id, seen = greatest(seen, base.id)

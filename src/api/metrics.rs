@@ -10,6 +10,7 @@ use crate::http::{Response, ResponseBody};
 pub(super) fn show(service: &Service) -> Response {
     let backlog = &service.backlog;
     let admitted = service.slots.iter().all(|slot| slot.missing().is_none());
+    let closed = service.slots.iter().map(|slot| slot.closed()).max().unwrap_or(0);
     let taken = |of: usize, free: usize| of.saturating_sub(free).to_string();
     let connections = taken(service.config.connections_max, service.connections.available_permits());
     let uploads = taken(service.config.uploads_max, service.uploads.available_permits());
@@ -34,6 +35,12 @@ pub(super) fn show(service: &Service) -> Response {
             backlog.dead().to_string(),
         ),
         ("riffle_redis_admitted", "gauge", "1 while requests may use Redis", u8::from(admitted).to_string()),
+        (
+            "riffle_closed_buckets",
+            "gauge",
+            "Parts of the data, of 257, that are being loaded or away",
+            closed.to_string(),
+        ),
         ("riffle_uploads", "gauge", "Uploads under way", uploads),
         ("riffle_connections", "gauge", "Open client connections", connections),
     ];

@@ -76,30 +76,71 @@ pub async fn lock_recovery(session: &Client) -> Result<()> {
     Ok(())
 }
 
-/// Closes all buckets and gives them a new epoch.
-pub async fn fence(session: &Client, epoch: u64) -> Result<()> {
-    let sql = include_str!("../../sql/queries/buckets_fence.sql");
-    let fenced = session.execute(sql, &[&(epoch as i64)]).await.map_err(fault)?;
-    all_buckets(fenced, "fenced")
-}
-
-/// Opens all buckets at their bases and admits the run, unless another recovery has fenced them since.
-pub async fn open(session: &mut Client, epoch: u64, bases: &[u64], run_id: &str) -> Result<()> {
-    let buckets: Vec<i16> = Bucket::all().map(|bucket| bucket.number() as i16).collect();
-    let bases: Vec<i64> = bases.iter().map(|base| *base as i64).collect();
+/// Closes buckets and gives them a new epoch. `run_ids`: what is not admitted any more.
+pub async fn fence(session: &mut Client, epoch: u64, buckets: &[Bucket], run_ids: &[String]) -> Result<()> {
     let transaction = session.transaction().await.map_err(fault)?;
-    let sql = include_str!("../../sql/queries/buckets_open.sql");
-    let opened = transaction.execute(sql, &[&(epoch as i64), &buckets, &bases]).await.map_err(fault)?;
-    all_buckets(opened, "opened")?;
-    transaction.execute(include_str!("../../sql/queries/run_admit.sql"), &[&run_id]).await.map_err(fault)?;
+    let sql = include_str!("../../sql/queries/buckets_fence.sql");
+    let fenced = transaction.execute(sql, &[&(epoch as i64), &numbers(buckets)]).await.map_err(fault)?;
+    all_of(buckets, fenced, "fenced")?;
+    transaction.execute(include_str!("../../sql/queries/runs_dismiss.sql"), &[&run_ids]).await.map_err(fault)?;
     transaction.commit().await.map_err(fault)
 }
 
-fn all_buckets(changed: u64, step: &str) -> Result<()> {
-    if changed == Bucket::COUNT as u64 {
+/// Opens buckets at their bases, and admits their runs where they were not before, unless any bucket was fenced since
+/// `rows` were read: another recovery then counts on these being closed.
+pub async fn open(
+    session: &mut Client,
+    epoch: u64,
+    bases: &[(Bucket, u64)],
+    run_ids: &[String],
+    rows: &[BucketRow],
+) -> Result<()> {
+    let transaction = session.transaction().await.map_err(fault)?;
+    let locked = transaction.query(include_str!("../../sql/queries/buckets_lock.sql"), &[]).await.map_err(fault)?;
+    let epochs = locked.iter().map(|row| row.get::<_, i64>(0) as u64);
+    if !epochs.eq(rows.iter().map(|row| row.epoch)) {
+        return Err(Error::unavailable("another recovery was here"));
+    }
+    move_to_bases(&transaction, include_str!("../../sql/queries/buckets_open.sql"), epoch, bases).await?;
+    admit(&transaction, run_ids).await?;
+    transaction.commit().await.map_err(fault)
+}
+
+/// Notes that what was lost of closed buckets lies below their bases, unless another recovery has fenced them since.
+pub async fn note_bases(session: &mut Client, epoch: u64, bases: &[(Bucket, u64)]) -> Result<()> {
+    admit_closed(session, epoch, bases, &[]).await
+}
+
+/// The same, and admits runs whose buckets stay closed, to be loaded.
+pub async fn admit_closed(session: &mut Client, epoch: u64, bases: &[(Bucket, u64)], run_ids: &[String]) -> Result<()> {
+    let transaction = session.transaction().await.map_err(fault)?;
+    move_to_bases(&transaction, include_str!("../../sql/queries/buckets_settle.sql"), epoch, bases).await?;
+    admit(&transaction, run_ids).await?;
+    transaction.commit().await.map_err(fault)
+}
+
+async fn move_to_bases(transaction: &Transaction<'_>, sql: &str, epoch: u64, bases: &[(Bucket, u64)]) -> Result<()> {
+    let (buckets, bases): (Vec<Bucket>, Vec<i64>) = bases.iter().map(|(bucket, base)| (*bucket, *base as i64)).unzip();
+    let moved = transaction.execute(sql, &[&(epoch as i64), &numbers(&buckets), &bases]).await.map_err(fault)?;
+    all_of(&buckets, moved, "moved to their bases")
+}
+
+async fn admit(transaction: &Transaction<'_>, run_ids: &[String]) -> Result<()> {
+    for run_id in run_ids {
+        transaction.execute(include_str!("../../sql/queries/run_admit.sql"), &[run_id]).await.map_err(fault)?;
+    }
+    Ok(())
+}
+
+fn numbers(buckets: &[Bucket]) -> Vec<i16> {
+    buckets.iter().map(|bucket| bucket.number() as i16).collect()
+}
+
+fn all_of(buckets: &[Bucket], changed: u64, step: &str) -> Result<()> {
+    if changed == buckets.len() as u64 {
         return Ok(());
     }
-    Err(Error::unavailable(format!("another recovery is ahead: {changed} buckets {step}")))
+    Err(Error::unavailable(format!("another recovery is ahead: {changed} of {} buckets {step}", buckets.len())))
 }
 
 /// Whether this session is now the one that flushes; it is until it ends. One that hangs, silent for longer than

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use tokio::sync::Notify;
+use tokio::task::JoinHandle;
 
 use super::world::{self, PlannedUser, PlannedVideo};
 use super::{Sizes, clips, fill_social, social};
@@ -17,7 +18,6 @@ use crate::id::UserId;
 use crate::media::{Media, VideoKind};
 use crate::progress::progress;
 use crate::store::{Run, Slot, user};
-use crate::sync::admission::supervise;
 use crate::sync::publish::Upload;
 use crate::sync::{World, publish, register};
 
@@ -25,8 +25,8 @@ const PIECE_BYTES: usize = 256 * 1024;
 
 pub async fn fill(stores: World, sizes: &Sizes) -> Result<()> {
     let slot = Arc::new(Slot::default());
-    let supervisor = tokio::spawn(supervise(stores.gate.clone(), slot.clone()));
-    let ready = tokio::time::timeout(std::time::Duration::from_secs(600), slot.ready()).await;
+    let admission = stores.admit(slot.clone());
+    let ready = tokio::time::timeout(std::time::Duration::from_secs(600), slot.whole()).await;
     ready.map_err(|_| Error::unavailable(format!("Redis is not ready: {}", slot.missing().unwrap_or_default())))?;
     let run = slot.run()?;
 
@@ -42,7 +42,7 @@ pub async fn fill(stores: World, sizes: &Sizes) -> Result<()> {
         bar.done();
     }
     let added = fill_social::fill(&run, &users, &planned, &social::plan(sizes, &planned)).await?;
-    supervisor.abort();
+    admission.iter().for_each(JoinHandle::abort);
     println!(
         "{} users; added: {} videos, {} follows, {} likes, {} comments, {} messages",
         users.len(),

@@ -5,13 +5,14 @@
 //! has no reconnect policy and one attempt; and a client of its that is dead still calls itself connected, so only
 //! the end of its task is believed.)
 
+use std::fmt;
 use std::time::Duration;
 
 use bytes::Bytes;
 use fred::clients::{Client as FredClient, Pipeline};
 use fred::error::{Error as FredError, ErrorKind};
 use fred::interfaces::{ClientLike, HashesInterface, KeysInterface};
-use fred::types::config::{Config, ReconnectError, UnresponsiveConfig};
+use fred::types::config::{Config, ReconnectError, Server, ServerConfig, UnresponsiveConfig};
 use fred::types::{Builder, ClusterHash, CustomCommand, Key, Value};
 use futures_util::FutureExt;
 use tokio::sync::watch;
@@ -45,7 +46,7 @@ impl Command {
     }
 
     fn split(self) -> (CustomCommand, Vec<Value>) {
-        // One node behind the client: the slot is not looked at.
+        // One node behind each client: the slot is not looked at.
         let command = CustomCommand::new_static(self.name, ClusterHash::FirstKey, false);
         (command, self.arguments.into_iter().map(Value::Bytes).collect())
     }
@@ -96,19 +97,50 @@ pub struct Client {
     ended: watch::Receiver<bool>,
 }
 
-/// Whether `url` names a Redis at all, so that a start can say so at once.
-pub fn check_address(url: &str) -> Result<()> {
-    parse_address(url).map(drop)
+/// Where a Redis is, and what it takes to enter.
+#[derive(Clone)]
+pub struct Address(Config);
+
+impl Address {
+    pub fn parse(url: &str) -> Result<Address> {
+        Config::from_url(url).map(Address).map_err(|error| Error::unavailable(format!("Redis address: {error}")))
+    }
+
+    /// Each host that is named; any node of a cluster knows the others.
+    pub fn hosts(&self) -> Vec<Address> {
+        match &self.0.server {
+            ServerConfig::Clustered { hosts, .. } => hosts.iter().map(|server| self.on(server.clone())).collect(),
+            _ => vec![self.clone()],
+        }
+    }
+
+    /// Another node of the same cluster, entered in the same way.
+    pub fn at(&self, host: &str, port: u16) -> Address {
+        self.on(Server::new(host, port))
+    }
+
+    fn on(&self, server: Server) -> Address {
+        Address(Config { server: ServerConfig::Centralized { server }, ..self.0.clone() })
+    }
 }
 
-fn parse_address(url: &str) -> Result<Config> {
-    Config::from_url(url).map_err(|error| Error::unavailable(format!("Redis address: {error}")))
+/// Without what it takes to enter.
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let hosts: Vec<String> = self.0.server.hosts().into_iter().map(|server| server.to_string()).collect();
+        f.write_str(&hosts.join(","))
+    }
+}
+
+/// The part of a cluster that a key lies in.
+pub(super) fn slot_of(key: &str) -> u16 {
+    Key::from(key).cluster_hash()
 }
 
 impl Client {
     /// Connects on the present runtime; `timeout` bounds connecting and every later answer.
-    pub async fn connect(url: &str, timeout: Duration) -> Result<Client> {
-        let fred = Builder::from_config(parse_address(url)?)
+    pub async fn connect(address: &Address, timeout: Duration) -> Result<Client> {
+        let fred = Builder::from_config(address.0.clone())
             .with_performance_config(|performance| performance.default_command_timeout = timeout)
             .with_connection_config(|connection| {
                 connection.connection_timeout = timeout;
@@ -164,6 +196,10 @@ impl Client {
     /// Ends the connection: whatever waits on it fails at once.
     pub fn end(&self) {
         self.task.abort();
+    }
+
+    pub fn has_ended(&self) -> bool {
+        *self.ended.borrow()
     }
 
     pub async fn ended(&self) {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::run::{Home, Run};
+use super::run::{Answer, Home, Run};
 use super::script::Script;
 use crate::crash;
 use crate::error::{Error, Result};
@@ -54,15 +54,27 @@ pub(super) async fn bring_mirror(run: &Arc<Run>, edge: &Edge, place: u64) -> Res
     follow_home(run, edge, place, version, on).await
 }
 
+/// Tells the mirror of an edge what its home is known to have decided, while the home is closed. `version` is above all
+/// that the home had minted.
+pub(super) async fn deliver(run: &Arc<Run>, edge: &Edge, place: u64, version: u64, on: bool) -> Result<()> {
+    match apply(run, edge, place, version, on).await?.stale {
+        false => Ok(()),
+        true => Err(Error::unavailable(format!("the mirror {} is ahead of a recovery", edge.mirror))),
+    }
+}
+
+async fn apply(run: &Arc<Run>, edge: &Edge, place: u64, version: u64, on: bool) -> Result<Answer> {
+    let ids = [edge.from, edge.to].map(|id| Bytes::from(id.to_string()));
+    let arguments = ids.into_iter().chain([state(on)]);
+    let arguments = arguments.chain([version, place].map(|number| Bytes::from(number.to_string())));
+    Home::new(run, edge.mirror).call_seeing(edge.apply, edge.apply_keys.clone(), arguments).await
+}
+
 /// `version` is what the mirror judges by, and may be of a later question than the change; `place` is where the edge
 /// stands in an order, which a reload from Postgres must give again.
 async fn follow_home(run: &Arc<Run>, edge: &Edge, place: u64, mut version: u64, mut on: bool) -> Result<()> {
-    let mirror = Home::new(run, edge.mirror);
     for _ in 0..ROUNDS_MAX {
-        let ids = [edge.from, edge.to].map(|id| Bytes::from(id.to_string()));
-        let arguments = ids.into_iter().chain([state(on)]);
-        let arguments = arguments.chain([version, place].map(|number| Bytes::from(number.to_string())));
-        let applied = mirror.call_seeing(edge.apply, edge.apply_keys.clone(), arguments).await?;
+        let applied = apply(run, edge, place, version, on).await?;
         if !applied.stale {
             return Ok(());
         }

@@ -10,6 +10,7 @@ use super::script;
 use super::timeline::{self, Entry};
 use crate::error::{Code, Result};
 use crate::id::{UserId, VideoId};
+use crate::model::EdgeRow;
 
 fn edge(user: UserId, video: VideoId) -> Edge {
     Edge {
@@ -33,6 +34,13 @@ pub async fn set(run: &Arc<Run>, user: UserId, video: VideoId, author: UserId, o
 /// Brings the mirror end after the home. `place`: the version of the change.
 pub async fn bring_mirror(run: &Arc<Run>, user: UserId, video: VideoId, place: u64) -> Result<()> {
     edge::bring_mirror(run, &edge(user, video), place).await
+}
+
+/// Tells the mirror end what the home, which is closed, had decided. `row.version` is the place, `version` above all
+/// that the home had minted.
+pub async fn deliver(run: &Arc<Run>, row: &EdgeRow, version: u64) -> Result<()> {
+    let edge = edge(UserId(row.edge.from), VideoId(row.edge.to));
+    edge::deliver(run, &edge, row.version, version, row.edge.on).await
 }
 
 /// One page of the videos that a user likes, last liked first: entries below `before`; 100006 for an unknown user.

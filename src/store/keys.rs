@@ -4,6 +4,7 @@
 //! members are ids ([`crate::id`]). A key lives as long as its entity unless said otherwise.
 
 use crate::id::{Bucket, UserId, VideoId};
+use crate::model::Scope;
 
 /// `"<epoch> <open|closed> <last> <forgotten>"`: whether the bucket may be believed. Every script takes it first,
 /// every read pipeline reads it last. Written by every minting script and by recovery.
@@ -107,10 +108,36 @@ pub fn feed_floor() -> String {
     format!("latest_floor:{{{}}}", Bucket::FEED)
 }
 
-/// Name of the installation that this Redis belongs to, as Postgres has it. Written before anything else, never
-/// removed.
-pub fn installation() -> String {
-    format!("riffle:{{{}}}", Bucket::FEED)
+/// Name of the installation that the bucket belongs to, as Postgres has it. Written when it is closed for the first
+/// time, never removed.
+pub fn installation(bucket: Bucket) -> String {
+    format!("riffle:{{{bucket}}}")
+}
+
+/// The counts in the hash of [`user`], and what they count.
+pub const USER_COUNTS: &[(&str, Scope)] = &[
+    ("works", Scope::Videos),
+    ("favorited", Scope::Favorites),
+    ("favorites", Scope::Favorites),
+    ("follows", Scope::Follows),
+    ("followers", Scope::Follows),
+];
+
+/// The same of [`video`].
+pub const VIDEO_COUNTS: &[(&str, Scope)] = &[("favorites", Scope::Favorites), ("comments", Scope::Comments)];
+
+/// What a kind of key is loaded with; `None` for heads, marks, outboxes and memories.
+pub fn scope_of(kind: &str) -> Option<Scope> {
+    Some(match kind {
+        "latest" | "latest_floor" => Scope::Feed,
+        "user" => Scope::Users,
+        "video" | "works" => Scope::Videos,
+        "likers" | "likes" | "liked" => Scope::Favorites,
+        "followers" | "followed_by" | "follows" | "followed" | "friends" => Scope::Follows,
+        "comments" => Scope::Comments,
+        "chat" => Scope::Messages,
+        _ => return None,
+    })
 }
 
 /// The bucket of a key of ours; `None` for a key that riffle never makes.
@@ -160,7 +187,7 @@ mod tests {
         for key in of_user.into_iter().chain(others).chain(of_video) {
             assert_eq!(bucket_of(&key), Some(bucket), "{key}");
         }
-        for key in [feed(), feed_floor(), installation(), head(Bucket::FEED)] {
+        for key in [feed(), feed_floor(), installation(Bucket::FEED), head(Bucket::FEED)] {
             assert_eq!(bucket_of(&key), Some(Bucket::FEED), "{key}");
         }
     }

@@ -1,6 +1,8 @@
 //! Redis: all that a request reads or changes. [`keys`] is the whole data model, [`run`] the only way in.
 
+mod admitted;
 mod client;
+pub mod cluster;
 pub mod comment;
 mod edge;
 pub mod favorite;
@@ -15,13 +17,16 @@ pub mod relation;
 mod reply;
 mod run;
 pub mod script;
+mod slot;
 mod timeline;
 pub mod user;
 pub mod verify;
 pub mod video;
 
-pub use client::{Client, Command, Fault, check_address};
+pub use admitted::{Admission, Admitted, Doubt, Head, NodeRun};
+pub use client::{Address, Client, Command, Fault};
 pub use reply::Reply;
-pub use run::{Admission, Head, Home, Run, Slot};
+pub use run::{Home, Run};
 pub use script::load_all as load_scripts;
+pub use slot::Slot;
 pub use timeline::Entry;

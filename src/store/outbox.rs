@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::client::{Client, Command, Fault};
+use super::admitted::Head;
+use super::client::{Command, Fault};
 use super::keys;
 use super::reply::Reply;
-use super::run::{Head, Home, Read, Run};
+use super::run::{Home, Read, Run};
 use super::script;
 use crate::error::{Error, Result};
 use crate::id::{Bucket, UserId, VideoId};
@@ -35,10 +36,10 @@ pub async fn entries(run: &Arc<Run>, after: &[(Bucket, u64)], count: usize) -> R
 }
 
 /// The same for buckets that are closed for recovery.
-pub async fn closed_entries(client: &Client, after: &[(Bucket, u64)], count: usize) -> Result<Vec<OutboxEntry>> {
-    let commands = after.iter().map(|(bucket, position)| range(*bucket, *position, count)).collect();
+pub async fn closed_entries(run: &Run, after: &[(Bucket, u64)], count: usize) -> Result<Vec<OutboxEntry>> {
+    let commands = after.iter().map(|(bucket, position)| (*bucket, range(*bucket, *position, count))).collect();
     let mut replies = Vec::with_capacity(after.len());
-    for answer in client.pipeline(commands).await {
+    for answer in run.pipeline(commands).await? {
         replies.push(answer?);
     }
     decode(after, &replies)
@@ -48,29 +49,43 @@ pub async fn closed_entries(client: &Client, after: &[(Bucket, u64)], count: usi
 /// entries (0 for none), read in this order.
 pub async fn marks(run: &Arc<Run>) -> Result<(Vec<u64>, Vec<u64>)> {
     let mut read = Read::new(run);
-    for bucket in Bucket::all() {
-        read.push(bucket, Command::new("GET").arg(keys::head(bucket)));
+    let buckets: Vec<Bucket> = Bucket::all().collect();
+    for bucket in &buckets {
+        read.push(*bucket, Command::new("GET").arg(keys::head(*bucket)));
     }
-    for bucket in Bucket::all() {
-        let newest = Command::new("XREVRANGE").arg(keys::outbox(bucket)).arg("+").arg("-");
-        read.push(bucket, newest.arg("COUNT").arg("1"));
-    }
+    push_newest(&mut read, &buckets);
     let replies = read.send().await?;
     let (heads, newest) = replies.split_at(Bucket::COUNT);
     let last = |head: &Reply| Ok(head.text()?.and_then(Head::parse).map_or(0, |head| head.last));
-    let mut positions = vec![0; Bucket::COUNT];
-    for (bucket, reply) in Bucket::all().zip(newest) {
-        for entry in reply.array()? {
-            positions[bucket.index()] = decode_one(bucket, entry)?.position;
-        }
+    Ok((heads.iter().map(last).collect::<Result<_>>()?, decode_newest(&buckets, newest)?))
+}
+
+/// The positions of the newest entries of some buckets, 0 for none.
+pub async fn newest(run: &Arc<Run>, buckets: &[Bucket]) -> Result<Vec<u64>> {
+    let mut read = Read::new(run);
+    push_newest(&mut read, buckets);
+    decode_newest(buckets, &read.send().await?)
+}
+
+fn push_newest(read: &mut Read, buckets: &[Bucket]) {
+    for bucket in buckets {
+        let newest = Command::new("XREVRANGE").arg(keys::outbox(*bucket)).arg("+").arg("-");
+        read.push(*bucket, newest.arg("COUNT").arg("1"));
     }
-    Ok((heads.iter().map(last).collect::<Result<_>>()?, positions))
+}
+
+fn decode_newest(buckets: &[Bucket], replies: &[Reply]) -> Result<Vec<u64>> {
+    let newest = |(bucket, reply): (&Bucket, &Reply)| match reply.array()?.first() {
+        Some(entry) => Ok(decode_one(*bucket, entry)?.position),
+        None => Ok(0),
+    };
+    buckets.iter().zip(replies).map(newest).collect()
 }
 
 /// How many entries all outboxes hold.
 pub async fn length(run: &Arc<Run>) -> Result<u64> {
     let mut read = Read::new(run);
-    for bucket in Bucket::all() {
+    for bucket in run.open_buckets() {
         read.push(bucket, Command::new("XLEN").arg(keys::outbox(bucket)));
     }
     read.send().await?.iter().map(Reply::required_number).sum()
@@ -83,16 +98,17 @@ pub struct Stream {
     pub added: u64,
 }
 
-/// How the outbox of each of [`Bucket::all`] stands. No head is looked at: good for a measure, not for a decision.
+/// How the outbox of each of [`Bucket::all`] stands; a bucket that is away has none. No head is looked at: good for a measure, not for a decision.
 pub async fn streams(run: &Arc<Run>) -> Result<Vec<Stream>> {
-    let info = |bucket| Command::new("XINFO").arg("STREAM").arg(keys::outbox(bucket));
-    let mut streams = Vec::with_capacity(Bucket::COUNT);
-    for answer in run.client.pipeline(Bucket::all().map(info).collect()).await {
-        streams.push(match answer {
+    let info = |bucket| (bucket, Command::new("XINFO").arg("STREAM").arg(keys::outbox(bucket)));
+    let present: Vec<Bucket> = Bucket::all().filter(|bucket| run.has(*bucket)).collect();
+    let mut streams = vec![Stream::default(); Bucket::COUNT];
+    for (bucket, answer) in present.iter().zip(run.pipeline(present.iter().copied().map(info).collect()).await?) {
+        streams[bucket.index()] = match answer {
             Ok(reply) => stream(&reply)?,
             Err(Fault::Refused(detail)) if detail.contains("no such key") => Stream::default(),
             Err(fault) => return Err(fault.into()),
-        });
+        };
     }
     Ok(streams)
 }
@@ -218,24 +234,64 @@ pub async fn missing_mirrors(run: &Arc<Run>, mirror: Bucket, edges: &[Remembered
 /// The oldest edges that the mirror sides of all buckets remember from before `before`: at most `count` of each bucket.
 pub async fn remembered_before(run: &Arc<Run>, before: u64, count: usize) -> Result<Vec<(Bucket, Vec<Remembered>)>> {
     let mut read = Read::new(run);
-    for bucket in Bucket::all() {
+    let present: Vec<Bucket> = run.open_buckets().collect();
+    for bucket in present.iter().copied() {
         let range = Command::new("ZRANGE").arg(keys::recent(bucket)).arg("-inf").arg(format!("({before}"));
         let range = range.arg("BYSCORE").arg("LIMIT").arg("0").arg(count.to_string()).arg("WITHSCORES");
         read.push(bucket, range);
     }
     let replies = read.send().await?;
     let mut remembered = Vec::new();
-    for (bucket, reply) in Bucket::all().zip(&replies) {
-        let mut edges = Vec::new();
-        for pair in reply.array()?.chunks_exact(2) {
-            let name = pair[0].text()?.unwrap_or_default().to_owned();
-            edges.push(Remembered { name, version: pair[1].required_number()? });
-        }
+    for (bucket, reply) in present.into_iter().zip(&replies) {
+        let edges = decode_remembered(reply)?;
         if !edges.is_empty() {
             remembered.push((bucket, edges));
         }
     }
     Ok(remembered)
+}
+
+/// A page of what the mirror side of a bucket remembers, open or closed: `count` from a place on.
+pub async fn remembered(run: &Run, mirror: Bucket, from: usize, count: usize) -> Result<Vec<Remembered>> {
+    let range = Command::new("ZRANGE").arg(keys::recent(mirror)).arg(from.to_string());
+    let range = range.arg((from + count - 1).to_string()).arg("WITHSCORES");
+    match run.pipeline(vec![(mirror, range)]).await?.pop() {
+        Some(answer) => decode_remembered(&answer?),
+        None => Ok(Vec::new()),
+    }
+}
+
+fn decode_remembered(reply: &Reply) -> Result<Vec<Remembered>> {
+    let mut edges = Vec::new();
+    for pair in reply.array()?.chunks_exact(2) {
+        let name = pair[0].text()?.unwrap_or_default().to_owned();
+        edges.push(Remembered { name, version: pair[1].required_number()? });
+    }
+    Ok(edges)
+}
+
+/// The present states of edges at their mirror side, in a bucket that nobody changes them in. Gives them as changes, with
+/// the remembered versions.
+pub async fn mirror_states(run: &Run, mirror: Bucket, edges: &[Remembered]) -> Result<Vec<(Change, u64)>> {
+    let parts = |edge: &Remembered| {
+        let mut words = edge.name.split(':');
+        let kind = words.next()?.to_owned();
+        Some((kind, words.next()?.parse::<u64>().ok()?, words.next()?.parse::<u64>().ok()?))
+    };
+    let known: Vec<_> = edges.iter().filter_map(|edge| Some((parts(edge)?, edge.version))).collect();
+    let asked = known.iter().map(|((kind, from, to), _)| {
+        let user = UserId(*from);
+        let set = if kind == "favorite" { keys::likes(user) } else { keys::follows(user) };
+        (mirror, Command::new("SISMEMBER").arg(set).arg(to.to_string()))
+    });
+    let answers = run.pipeline(asked.collect()).await?;
+    let mut states = Vec::with_capacity(known.len());
+    for (((kind, from, to), version), answer) in known.into_iter().zip(answers) {
+        let edge = EdgeChange { from, to, on: answer?.number()? == Some(1) };
+        let change = if kind == "favorite" { Change::Favorite(edge) } else { Change::Follow(edge) };
+        states.push((change, version));
+    }
+    Ok(states)
 }
 
 /// Forgets edges that are flushed and that their mirror has; gives an id that the bucket minted.

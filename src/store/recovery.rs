@@ -1,59 +1,66 @@
 //! What admission and recovery (`sync/admission.rs`, `sync/recovery.rs`) read and write in Redis: everything here
 //! speaks to a connection that is not admitted yet.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::admitted::Head;
 use super::client::{Client, Command};
 use super::keys;
 use super::reply::Reply;
-use super::run::{Head, Home, Run};
+use super::run::{Home, Run};
 use super::script;
 use crate::error::{Error, Result};
 use crate::id::Bucket;
+use crate::model::Scope;
 
 /// What a Redis looks like before anything is believed of it.
 pub struct Inspection {
     pub run_id: String,
-    /// The installation it says it belongs to.
-    pub installation: Option<String>,
-    pub keys: u64,
+    /// The installations that its buckets say they belong to: one, unless something is wrong.
+    pub installations: BTreeSet<String>,
+    /// Keys beside heads and marks.
+    pub has_data: bool,
     /// What of its own settings would lose data, and the fix.
     pub danger: Option<String>,
-    /// One for each of [`Bucket::all`]; `None` where absent or unreadable.
+    /// One for each of the node's buckets; `None` where absent or unreadable.
     pub heads: Vec<Option<Head>>,
 }
 
-impl Inspection {
-    pub fn closed_heads(&self) -> u64 {
-        self.heads.iter().flatten().filter(|head| !head.open).count() as u64
-    }
+/// The present life of a Redis process.
+pub async fn run_id(client: &Client) -> Result<String> {
+    let server = client.call(Command::new("INFO").arg("server")).await?;
+    line(&server, "run_id").map(str::to_owned)
 }
 
-pub async fn inspect(client: &Client) -> Result<Inspection> {
+/// `buckets`: those that the node has.
+pub async fn inspect(client: &Client, buckets: &[Bucket]) -> Result<Inspection> {
     let mut commands: Vec<Command> =
         ["server", "memory", "persistence"].map(|section| Command::new("INFO").arg(section)).into();
-    commands.extend([Command::new("GET").arg(keys::installation()), Command::new("DBSIZE")]);
-    commands.extend(Bucket::all().map(|bucket| Command::new("GET").arg(keys::head(bucket))));
+    commands.push(Command::new("DBSIZE"));
+    commands.extend(buckets.iter().map(|bucket| Command::new("GET").arg(keys::head(*bucket))));
+    commands.extend(buckets.iter().map(|bucket| Command::new("GET").arg(keys::installation(*bucket))));
     let mut replies = Vec::with_capacity(commands.len());
     for answer in client.pipeline(commands).await {
         replies.push(answer?);
     }
-    let [server, memory, persistence, installation, keys, heads @ ..] = &replies[..] else {
+    let [server, memory, persistence, count, of_buckets @ ..] = &replies[..] else {
         return Err(Error::internal("Redis answered too little"));
     };
-    let mut parsed = Vec::with_capacity(heads.len());
-    for head in heads {
-        parsed.push(head.text()?.and_then(Head::parse));
+    let (heads, marks) = of_buckets.split_at(buckets.len().min(of_buckets.len()));
+    let ours = of_buckets.iter().filter(|reply| **reply != Reply::Nil).count() as u64;
+    let mut installations = BTreeSet::new();
+    for mark in marks {
+        installations.extend(mark.text()?.map(str::to_owned));
     }
     Ok(Inspection {
         run_id: line(server, "run_id")?.to_owned(),
-        installation: installation.text()?.map(str::to_owned),
-        keys: keys.required_number()?,
+        installations,
+        has_data: count.required_number()? > ours,
         danger: danger(line(memory, "maxmemory_policy")?, line(persistence, "aof_enabled")?),
-        heads: parsed,
+        heads: heads.iter().map(|head| Ok(head.text()?.and_then(Head::parse))).collect::<Result<_>>()?,
     })
 }
 
@@ -80,21 +87,6 @@ fn danger(maxmemory_policy: &str, aof_enabled: &str) -> Option<String> {
     (!dangers.is_empty()).then(|| dangers.join("; "))
 }
 
-/// Marks an empty Redis as ours, unless somebody was faster.
-pub async fn mark_installation(client: &Client, name: &str) -> Result<()> {
-    let command = Command::new("SET").arg(keys::installation()).arg(name.to_owned()).arg("NX");
-    match client.call(command).await? {
-        Reply::Nil => Err(Error::unavailable("another server marked this Redis meanwhile")),
-        _ => Ok(()),
-    }
-}
-
-/// Whether the mark is still there.
-pub async fn is_marked(client: &Client) -> Result<bool> {
-    let reply = client.call(Command::new("EXISTS").arg(keys::installation())).await?;
-    Ok(reply.number()? == Some(1))
-}
-
 /// Has Redis write its file anew, in the background. A file that ends in the middle of a script's writes loses these
 /// when it is loaded, but not from the file: at the next start a half of them would come back.
 pub async fn rewrite_file(client: &Client) -> Result<()> {
@@ -102,10 +94,10 @@ pub async fn rewrite_file(client: &Client) -> Result<()> {
     Ok(())
 }
 
-/// Closes a bucket; gives its former head.
-pub async fn close(client: &Client, bucket: Bucket, epoch: u64) -> Result<Option<Head>> {
-    let command = script::BUCKET_CLOSE
-        .command(&[keys::head(bucket)], &[epoch.to_string().into(), bucket.id_at(0).to_string().into()]);
+/// Closes a bucket, and marks it as one of `installation`; gives its former head.
+pub async fn close(client: &Client, bucket: Bucket, epoch: u64, installation: &str) -> Result<Option<Head>> {
+    let arguments = [epoch.to_string(), bucket.id_at(0).to_string(), installation.to_owned()].map(Bytes::from);
+    let command = script::BUCKET_CLOSE.command(&[keys::head(bucket), keys::installation(bucket)], &arguments);
     let reply = client.call(command).await?;
     match reply.array()? {
         [word, former] if word.text()? == Some("OK") => Ok(former.text()?.and_then(Head::parse)),
@@ -115,56 +107,110 @@ pub async fn close(client: &Client, bucket: Bucket, epoch: u64) -> Result<Option
 
 /// A key that is not riffle's, if there is one.
 pub async fn foreign_key(client: &Client) -> Result<Option<String>> {
-    let mut foreign = None;
-    scan(client, |bucket, key| {
-        if bucket.is_none() && foreign.is_none() {
-            foreign = Some(key.to_owned());
+    let mut cursor = Some(START);
+    while let Some(from) = cursor {
+        let (keys, next) = scan(client, from).await?;
+        if let Some(foreign) = keys.into_iter().find(|key| keys::bucket_of(key).is_none()) {
+            return Ok(Some(foreign));
         }
-    })
-    .await?;
-    Ok(foreign)
+        cursor = next;
+    }
+    Ok(None)
 }
 
-/// Removes all that a reload writes anew: every key of riffle's but the heads and the name of the installation.
-pub async fn clear(run: &Arc<Run>) -> Result<u64> {
-    let mut doomed: BTreeMap<Bucket, Vec<String>> = BTreeMap::new();
-    scan(&run.client, |bucket, key| {
-        if let Some(bucket) = bucket
-            && !key.starts_with("head:")
-            && !key.starts_with("riffle:")
-        {
-            doomed.entry(bucket).or_default().push(key.to_owned());
-        }
-    })
-    .await?;
+/// Removes all keys of a Redis, whosever they are.
+pub async fn empty(client: &Client) -> Result<()> {
+    client.call(Command::new("FLUSHALL").arg("ASYNC")).await?;
+    Ok(())
+}
+
+/// Removes what a load of these scopes writes anew from closed buckets. Gives how many keys are gone.
+pub async fn clear(run: &Arc<Run>, client: &Client, buckets: &BTreeSet<Bucket>, scopes: &[Scope]) -> Result<u64> {
+    let mut doomed: BTreeMap<Bucket, Doomed> = BTreeMap::new();
+    let mut waiting = 0;
     let mut removed = 0;
-    for (bucket, keys) in doomed {
-        for keys in keys.chunks(500) {
-            removed += keys.len() as u64;
-            Home::new(run, bucket).call(&script::BUCKET_CLEAR, keys.iter().cloned(), []).await?;
+    let mut cursor = Some(START);
+    while let Some(from) = cursor {
+        let (keys, next) = scan(client, from).await?;
+        for key in keys {
+            let Some(bucket) = keys::bucket_of(&key).filter(|bucket| buckets.contains(bucket)) else { continue };
+            waiting += 1;
+            doomed.entry(bucket).or_default().add(key, scopes);
+        }
+        cursor = next;
+        // Many keys of one bucket in one call, and few in memory.
+        if waiting > CLEAR_AT || cursor.is_none() {
+            waiting = 0;
+            for (bucket, doomed) in std::mem::take(&mut doomed) {
+                removed += doomed.keys.len() as u64;
+                doomed.remove(&Home::new(run, bucket), scopes).await?;
+            }
         }
     }
     Ok(removed)
 }
 
-async fn scan(client: &Client, mut each: impl FnMut(Option<Bucket>, &str)) -> Result<()> {
-    let mut cursor = Bytes::from_static(b"0");
-    loop {
-        let command = Command::new("SCAN").arg(cursor).arg("COUNT").arg("1000");
-        let reply = client.call(command).await?;
-        let [next, found] = reply.array()? else {
-            return Err(Error::internal("SCAN answered something else"));
-        };
-        for key in found.array()? {
-            let key = key.bytes().cloned().unwrap_or_default();
-            let key = String::from_utf8_lossy(&key);
-            each(keys::bucket_of(&key), &key);
-        }
-        cursor = next.bytes().cloned().unwrap_or_default();
-        if cursor == "0" || cursor.is_empty() {
-            return Ok(());
+const START: Bytes = Bytes::from_static(b"0");
+const CLEAR_AT: usize = 50_000;
+const CLEAR_BATCH: usize = 500;
+
+/// Of one bucket.
+#[derive(Default)]
+struct Doomed {
+    keys: Vec<String>,
+    /// Hashes that stay, without the counts of what goes.
+    users: Vec<String>,
+    videos: Vec<String>,
+}
+
+impl Doomed {
+    fn add(&mut self, key: String, scopes: &[Scope]) {
+        let everything = scopes.len() == Scope::ALL.len();
+        match key.split_once(':').map_or("", |(kind, _)| kind) {
+            "head" | "riffle" => {}
+            "user" if !everything => self.users.push(key),
+            "video" if !everything => self.videos.push(key),
+            kind => {
+                if everything || keys::scope_of(kind).is_some_and(|scope| scopes.contains(&scope)) {
+                    self.keys.push(key);
+                }
+            }
         }
     }
+
+    async fn remove(self, home: &Home, scopes: &[Scope]) -> Result<()> {
+        for keys in self.keys.chunks(CLEAR_BATCH) {
+            home.call(&script::BUCKET_CLEAR, keys.iter().cloned(), []).await?;
+        }
+        for (hashes, counts) in [(self.users, keys::USER_COUNTS), (self.videos, keys::VIDEO_COUNTS)] {
+            let fields = counts.iter().filter(|(_, scope)| scopes.contains(scope));
+            let fields: Vec<Bytes> = fields.map(|(field, _)| Bytes::from_static(field.as_bytes())).collect();
+            if fields.is_empty() {
+                continue;
+            }
+            for hashes in hashes.chunks(CLEAR_BATCH) {
+                home.call(&script::COUNTS_CLEAR, hashes.iter().cloned(), fields.iter().cloned()).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Some keys, and where to go on; none after the last.
+async fn scan(client: &Client, cursor: Bytes) -> Result<(Vec<String>, Option<Bytes>)> {
+    let command = Command::new("SCAN").arg(cursor).arg("COUNT").arg("1000");
+    let reply = client.call(command).await?;
+    let [next, found] = reply.array()? else {
+        return Err(Error::internal("SCAN answered something else"));
+    };
+    let text = |key: &Reply| String::from_utf8_lossy(key.bytes().map_or(&[], |bytes| &bytes[..])).into_owned();
+    let next = next.bytes().cloned().filter(|next| *next != START && !next.is_empty());
+    Ok((found.array()?.iter().map(text).collect(), next))
+}
+
+/// Raises what the mirror side of an open bucket no longer believes; gives an id that it minted above that.
+pub async fn raise_forgotten(run: &Arc<Run>, bucket: Bucket, forgotten: u64) -> Result<u64> {
+    Home::new(run, bucket).call_minting(&script::MIRROR_RAISE, [], [Bytes::from(forgotten.to_string())]).await
 }
 
 /// Opens a recovered bucket at `base`.

@@ -10,6 +10,7 @@ use super::script;
 use super::timeline::{self, Entry};
 use crate::error::{Code, Result};
 use crate::id::UserId;
+use crate::model::EdgeRow;
 
 fn edge(follower: UserId, followed: UserId) -> Edge {
     Edge {
@@ -47,6 +48,13 @@ pub async fn set(run: &Arc<Run>, follower: UserId, followed: UserId, on: bool) -
 /// Brings the mirror end after the home. `place`: the version of the change.
 pub async fn bring_mirror(run: &Arc<Run>, follower: UserId, followed: UserId, place: u64) -> Result<()> {
     edge::bring_mirror(run, &edge(follower, followed), place).await
+}
+
+/// Tells the mirror end what the home, which is closed, had decided. `row.version` is the place, `version` above all
+/// that the home had minted.
+pub async fn deliver(run: &Arc<Run>, row: &EdgeRow, version: u64) -> Result<()> {
+    let edge = edge(UserId(row.edge.from), UserId(row.edge.to));
+    edge::deliver(run, &edge, row.version, version, row.edge.on).await
 }
 
 /// Which list of a user's relations.

@@ -1,120 +1,98 @@
-//! An admitted connection, and the only two ways to use it: a script call into one bucket, and a read pipeline.
+//! Admitted connections, and the only two ways to use them: a script call into one bucket, and a read pipeline.
 //!
 //! Nothing is read from or written to a Redis that has not been compared with Postgres (`sync/admission.rs`). What
-//! passed is published in the [`Slot`] of a thread; requests take it from there, and keep it to their end, so that one
+//! passed is published in the [`super::Slot`] of a thread; requests take it from there, and keep it to their end, so that one
 //! request uses one epoch throughout.
+//!
+//! A bucket that is away or being loaded answers 100014; all others go on.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
-use arc_swap::ArcSwapOption;
 use bytes::Bytes;
-use tokio::sync::watch;
+use futures_util::future::join_all;
 
-use super::client::{Client, Command};
+use super::admitted::{Admission, Doubt, Head};
+use super::client::{Client, Command, Fault};
 use super::keys;
 use super::reply::Reply;
 use super::script::{Loader, Script};
 use crate::error::{Code, Error, Result};
 use crate::id::Bucket;
 
-/// One run of Redis (one life of its process) as it was admitted: shared by all threads' connections to it.
-pub struct Admission {
-    pub run_id: String,
-    epochs: Vec<u64>,
-    /// The highest id of each bucket that this process has seen in this run.
-    floors: Vec<AtomicU64>,
-    doubted: watch::Sender<bool>,
-}
-
-impl Admission {
-    /// `epochs`: one for each of [`Bucket::all`], as in Postgres.
-    pub fn new(run_id: String, epochs: Vec<u64>) -> Admission {
-        let floors = epochs.iter().map(|_| AtomicU64::new(0)).collect();
-        Admission { run_id, epochs, floors, doubted: watch::channel(false).0 }
-    }
-
-    pub fn epoch(&self, bucket: Bucket) -> u64 {
-        self.epochs[bucket.index()]
-    }
-
-    fn floor(&self, bucket: Bucket) -> u64 {
-        self.floors[bucket.index()].load(Ordering::Acquire)
-    }
-
-    fn saw(&self, bucket: Bucket, id: u64) {
-        self.floors[bucket.index()].fetch_max(id, Ordering::AcqRel);
-    }
-
-    /// A head was not what it should be: every connection of this admission is to be admitted anew.
-    pub fn doubt(&self) {
-        self.doubted.send_replace(true);
-    }
-
-    pub fn is_doubted(&self) -> bool {
-        *self.doubted.borrow()
-    }
-
-    pub async fn doubted(&self) {
-        // The sender lives as long as `self`.
-        let _ = self.doubted.subscribe().wait_for(|doubted| *doubted).await;
-    }
-}
-
-/// An admitted connection.
-pub struct Run {
+/// A connection to one node, and its scripts.
+pub struct NodeClient {
     pub client: Arc<Client>,
-    pub admission: Arc<Admission>,
     loader: Loader,
 }
 
+/// Admitted connections.
+pub struct Run {
+    /// One for each node of the admission; `None` where this thread has none.
+    nodes: Vec<Option<NodeClient>>,
+    pub admission: Arc<Admission>,
+}
+
 impl Run {
-    pub fn new(client: Arc<Client>, admission: Arc<Admission>) -> Run {
-        Run { client, admission, loader: Loader::default() }
-    }
-}
-
-/// Where the requests of one thread find its admitted connection, or the reason why there is none.
-pub struct Slot {
-    run: ArcSwapOption<Run>,
-    /// A word or two on why there is no connection; `None` while there is one.
-    missing: watch::Sender<Option<&'static str>>,
-}
-
-impl Default for Slot {
-    fn default() -> Slot {
-        Slot { run: ArcSwapOption::empty(), missing: watch::channel(Some("starting")).0 }
-    }
-}
-
-impl Slot {
-    pub fn publish(&self, run: Arc<Run>) {
-        self.run.store(Some(run));
-        self.missing.send_replace(None);
+    /// `clients`: one for each node of the admission.
+    pub fn new(clients: Vec<Option<Arc<Client>>>, admission: Arc<Admission>) -> Run {
+        let node = |client| NodeClient { client, loader: Loader::default() };
+        Run { nodes: clients.into_iter().map(|client| client.map(node)).collect(), admission }
     }
 
-    /// `reason`: a word or two for `/readyz`.
-    pub fn unpublish(&self, reason: &'static str) {
-        self.run.store(None);
-        self.missing.send_replace(Some(reason));
+    /// The connections there are, with the addresses of their nodes.
+    pub fn connections(&self) -> Vec<(String, Arc<Client>)> {
+        let nodes = self.admission.nodes.iter().zip(&self.nodes);
+        nodes.filter_map(|(run, node)| Some((run.address.clone(), node.as_ref()?.client.clone()))).collect()
     }
 
-    pub fn run(&self) -> Result<Arc<Run>> {
-        self.run.load_full().ok_or_else(|| {
-            Error::unavailable(format!("Redis is not admitted: {}", self.missing().unwrap_or("just changed")))
-        })
+    /// The connections there are.
+    pub fn clients(&self) -> impl Iterator<Item = &Arc<Client>> {
+        self.nodes.iter().flatten().map(|node| &node.client)
     }
 
-    /// Why there is no connection; `None` while there is one.
-    pub fn missing(&self) -> Option<&'static str> {
-        *self.missing.borrow()
+    /// Whether this thread has all connections, and all buckets are there.
+    pub fn is_whole(&self) -> bool {
+        self.admission.closed() == 0 && self.nodes.iter().all(Option::is_some)
     }
 
-    /// Waits for a connection.
-    pub async fn ready(&self) {
-        // The sender lives as long as `self`.
-        let _ = self.missing.subscribe().wait_for(Option::is_none).await;
+    pub fn has(&self, bucket: Bucket) -> bool {
+        self.node(bucket).is_ok()
+    }
+
+    /// Those that were not away or closed when this was admitted.
+    pub fn open_buckets(&self) -> impl Iterator<Item = Bucket> {
+        Bucket::all().filter(|bucket| self.has(*bucket))
+    }
+
+    fn node(&self, bucket: Bucket) -> Result<&NodeClient> {
+        let node = self.admission.node(bucket).and_then(|place| self.nodes[place].as_ref());
+        node.ok_or_else(|| Error::unavailable(format!("bucket {bucket} is being loaded, or its node is away")))
+    }
+
+    /// Sends commands of any buckets at once, those of each node in their order, and waits for all answers. No head is
+    /// looked at: good for a measure, not for a decision.
+    pub async fn pipeline(&self, commands: Vec<(Bucket, Command)>) -> Result<Vec<Result<Reply, Fault>>> {
+        let mut of_node: BTreeMap<usize, (Vec<usize>, Vec<Command>)> = BTreeMap::new();
+        let count = commands.len();
+        for (order, (bucket, command)) in commands.into_iter().enumerate() {
+            self.node(bucket)?;
+            let (orders, commands) = of_node.entry(self.admission.node(bucket).unwrap_or_default()).or_default();
+            orders.push(order);
+            commands.push(command);
+        }
+        let sending = of_node.into_iter().filter_map(|(place, (orders, commands))| {
+            let client = &self.nodes[place].as_ref()?.client;
+            Some(async move { (orders, client.pipeline(commands).await) })
+        });
+        let mut replies: Vec<Option<Result<Reply, Fault>>> = (0..count).map(|_| None).collect();
+        for (orders, answers) in join_all(sending).await {
+            for (order, answer) in orders.into_iter().zip(answers) {
+                replies[order] = Some(answer);
+            }
+        }
+        let missing = || Err(Fault::Lost("no answer".into()));
+        Ok(replies.into_iter().map(|reply| reply.unwrap_or_else(missing)).collect())
     }
 }
 
@@ -146,7 +124,9 @@ impl Home {
         let epoch_and_floor = [admission.epoch(self.bucket), admission.floor(self.bucket)];
         let arguments: Vec<Bytes> =
             epoch_and_floor.into_iter().map(|number| Bytes::from(number.to_string())).chain(arguments).collect();
-        let reply = self.run.loader.call(&self.run.client, script, &keys, &arguments).await?;
+        let node = self.run.node(self.bucket)?;
+        let called = node.loader.call(&node.client, script, &keys, &arguments).await;
+        let reply = called.map_err(|fault| admission.judge_fault(fault))?;
         let Reply::Array(mut values) = reply else {
             return Err(Error::internal(format!("lua/{}.lua answered {reply:?}", script.name)));
         };
@@ -156,9 +136,13 @@ impl Home {
                 values.remove(0);
                 Ok(Answer { stale: word == "STALE", values })
             }
-            b"EPOCH" | b"REWOUND" => {
-                admission.doubt();
-                Err(Error::unavailable(format!("bucket {}: {}", self.bucket, String::from_utf8_lossy(&word))))
+            b"EPOCH" => {
+                let head = values.get(1).map(Reply::text).transpose()?.flatten();
+                Err(admission.judge(self.bucket, head.and_then(Head::parse)))
+            }
+            b"REWOUND" => {
+                admission.doubt(Doubt::Broken);
+                Err(Error::unavailable(format!("bucket {} was rewound", self.bucket)))
             }
             b"NO_USER" => Err(Code::NoUser.into()),
             b"NO_VIDEO" => Err(Code::NoVideo.into()),
@@ -212,19 +196,17 @@ impl Answer {
 /// with the epochs and floors of before it was sent; if one does not agree, nothing of the answer is believed.
 pub struct Read {
     run: Arc<Run>,
-    commands: Vec<Command>,
-    buckets: BTreeSet<Bucket>,
+    commands: Vec<(Bucket, Command)>,
 }
 
 impl Read {
     pub fn new(run: &Arc<Run>) -> Read {
-        Read { run: run.clone(), commands: Vec::new(), buckets: BTreeSet::new() }
+        Read { run: run.clone(), commands: Vec::new() }
     }
 
     /// Adds a command on keys of one bucket; answers come in the order of adding.
     pub fn push(&mut self, bucket: Bucket, command: Command) {
-        self.buckets.insert(bucket);
-        self.commands.push(command);
+        self.commands.push((bucket, command));
     }
 
     pub async fn send(self) -> Result<Vec<Reply>> {
@@ -232,55 +214,33 @@ impl Read {
             return Ok(Vec::new());
         }
         let admission = &self.run.admission;
-        let floors: Vec<u64> = self.buckets.iter().map(|bucket| admission.floor(*bucket)).collect();
-        let wanted = self.commands.len();
         let mut commands = self.commands;
-        commands.extend(self.buckets.iter().map(|bucket| Command::new("GET").arg(keys::head(*bucket))));
+        let wanted = commands.len();
+        let mut buckets: Vec<Bucket> = commands.iter().map(|(bucket, _)| *bucket).collect();
+        buckets.sort_unstable();
+        buckets.dedup();
+        let floors: Vec<u64> = buckets.iter().map(|bucket| admission.floor(*bucket)).collect();
+        commands.extend(buckets.iter().map(|bucket| (*bucket, Command::new("GET").arg(keys::head(*bucket)))));
 
         let mut replies = Vec::with_capacity(commands.len());
-        for answer in self.run.client.pipeline(commands).await {
-            replies.push(answer?);
+        for answer in self.run.pipeline(commands).await? {
+            replies.push(answer.map_err(|fault| admission.judge_fault(fault))?);
         }
-        for ((bucket, floor), head) in self.buckets.iter().zip(floors).zip(&replies[wanted..]) {
+        for ((bucket, floor), head) in buckets.iter().zip(floors).zip(&replies[wanted..]) {
             match head.text()?.and_then(Head::parse) {
-                Some(head) if head.open && head.epoch == admission.epoch(*bucket) && head.last >= floor => {
+                Some(head) if head.open && head.epoch == admission.epoch(*bucket) => {
+                    if head.last < floor {
+                        admission.doubt(Doubt::Broken);
+                        return Err(Error::unavailable(format!(
+                            "bucket {bucket} was rewound: {head:?}, floor {floor}"
+                        )));
+                    }
                     admission.saw(*bucket, head.last);
                 }
-                head => {
-                    admission.doubt();
-                    return Err(Error::unavailable(format!("bucket {bucket}: head {head:?}, floor {floor}")));
-                }
+                head => return Err(admission.judge(*bucket, head)),
             }
         }
         replies.truncate(wanted);
         Ok(replies)
-    }
-}
-
-/// What `head:{bucket}` says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Head {
-    pub epoch: u64,
-    pub open: bool,
-    /// The highest id minted in the bucket.
-    pub last: u64,
-    /// The highest edge version that the bucket's mirror side no longer remembers.
-    pub forgotten: u64,
-}
-
-impl Head {
-    pub fn parse(text: &str) -> Option<Head> {
-        let mut words = text.split(' ');
-        let head = Head {
-            epoch: words.next()?.parse().ok()?,
-            open: match words.next()? {
-                "open" => true,
-                "closed" => false,
-                _ => return None,
-            },
-            last: words.next()?.parse().ok()?,
-            forgotten: words.next()?.parse().ok()?,
-        };
-        words.next().is_none().then_some(head)
     }
 }

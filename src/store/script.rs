@@ -10,7 +10,6 @@ use tokio::sync::Mutex;
 
 use super::client::{Client, Command, Fault};
 use super::reply::Reply;
-use crate::error::{Error, Result};
 
 const HEAD: &str = include_str!("../../lua/lib/head.lua");
 
@@ -68,6 +67,8 @@ scripts! {
     OUTBOX_TRIM = "outbox_trim", Some("open"), Runs;
     BUCKET_CLOSE = "bucket_close", None, Runs;
     BUCKET_CLEAR = "bucket_clear", Some("closed"), Runs;
+    COUNTS_CLEAR = "counts_clear", Some("closed"), Runs;
+    MIRROR_RAISE = "mirror_raise", Some("open"), Runs;
     BUCKET_OPEN = "bucket_open", Some("closed"), Runs;
     USERS_LOAD = "users_load", Some("closed"), Refuses;
     VIDEOS_LOAD = "videos_load", Some("closed"), Refuses;
@@ -104,11 +105,12 @@ impl Script {
 }
 
 /// Makes Redis know all scripts.
-pub async fn load_all(client: &Client) -> Result<()> {
+pub async fn load_all(client: &Client) -> Result<(), Fault> {
     let commands = ALL.iter().map(|script| Command::new("SCRIPT").arg("LOAD").arg(script.source())).collect();
     for (script, answer) in ALL.iter().zip(client.pipeline(commands).await) {
         let sha1 = answer?;
-        let sha1 = sha1.bytes().ok_or_else(|| Error::internal(format!("lua/{}.lua was not loaded", script.name)))?;
+        let nameless = || Fault::Refused(format!("lua/{}.lua was not loaded", script.name));
+        let sha1 = sha1.bytes().ok_or_else(nameless)?;
         // The hash of the same text is the same on every Redis: it is set once.
         script.sha1.get_or_init(|| sha1.clone());
     }
@@ -131,18 +133,18 @@ impl Loader {
         script: &Script,
         keys: &[String],
         arguments: &[Bytes],
-    ) -> Result<Reply, Error> {
+    ) -> Result<Reply, Fault> {
         for _ in 0..RELOADS_MAX {
             match client.call(script.command(keys, arguments)).await {
                 Err(Fault::NoScript) => self.reload(client).await?,
-                answer => return answer.map_err(Error::from),
+                answer => return answer,
             }
         }
-        Err(Fault::NoScript.into())
+        Err(Fault::NoScript)
     }
 
     /// Loads once for all calls that found the scripts missing: whoever waited for a load does not load again.
-    async fn reload(&self, client: &Client) -> Result<()> {
+    async fn reload(&self, client: &Client) -> Result<(), Fault> {
         if let Ok(_loading) = self.loading.try_lock() {
             return load_all(client).await;
         }

@@ -139,7 +139,11 @@ pub async fn feed(run: &Arc<Run>) -> Result<(u64, u64, u64)> {
 
 /// How many keys Redis holds.
 pub async fn key_count(run: &Arc<Run>) -> Result<u64> {
-    run.client.call(Command::new("DBSIZE")).await?.required_number()
+    let mut count = 0;
+    for client in run.clients() {
+        count += client.call(Command::new("DBSIZE")).await?.required_number()?;
+    }
+    Ok(count)
 }
 
 /// What kind of key it is, and whose: the ids in its name.
@@ -187,10 +191,21 @@ pub struct Page {
     pub next: Option<String>,
 }
 
-/// Some of the keys of Redis, foreign ones included.
-pub async fn scan_keys(run: &Arc<Run>, cursor: &str, count: usize) -> Result<Page> {
+/// Where a scan of keys begins: place of the node, cursor.
+pub const KEYS_BEGIN: &str = "0 0";
+
+/// Some of the keys of Redis, foreign ones included, node by node.
+pub async fn scan_keys(run: &Arc<Run>, from: &str, count: usize) -> Result<Page> {
+    let (place, cursor) = from.split_once(' ').unwrap_or(("0", "0"));
+    let place: usize = place.parse().unwrap_or(0);
+    let Some(client) = run.clients().nth(place) else { return Ok(Page { entries: Vec::new(), next: None }) };
     let scan = Command::new("SCAN").arg(cursor.to_owned()).arg("COUNT").arg(count.to_string());
-    page(&run.client.call(scan).await?, 1)
+    let mut page = page(&client.call(scan).await?, 1)?;
+    page.next = match page.next {
+        Some(cursor) => Some(format!("{place} {cursor}")),
+        None => run.clients().nth(place + 1).map(|_| format!("{} 0", place + 1)),
+    };
+    Ok(page)
 }
 
 /// Some of the members of a set or an order.

@@ -1,204 +1,291 @@
 //! Admission: no request reads or writes a run of Redis (one life of its process) before that run has been compared
 //! with Postgres.
 //!
-//! Each thread has a supervisor that connects, has the run admitted, publishes the connection to the thread's
-//! requests, and takes it back when it ends or when a head was not what it should be. A lost connection is never
-//! silently reopened, so whoever has an admitted one speaks to the run that was checked.
+//! Each thread has a supervisor that connects, has the runs admitted, publishes the connections to the thread's requests,
+//! and takes them back when a head was not what it should be. A lost connection is never silently reopened, so whoever
+//! has an admitted one speaks to the run that was checked. What is not in order is not admitted: one task of the process
+//! ([`super::recoverer`]) brings it in order, whoever finds it, and tells the supervisors.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex as StdMutex, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::Mutex;
+use futures_util::FutureExt;
+use futures_util::future::{select_all, try_join_all};
+use tokio::sync::{Mutex, Notify, watch};
 use tokio_postgres::Client as Session;
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
-use super::recovery::{self, Data};
+use super::recovery;
 use crate::archive::buckets::{self, BucketRow};
 use crate::archive::{Archive, migrate};
 use crate::config::RedisUnsafe;
 use crate::error::{Error, Result};
 use crate::id::Bucket;
+use crate::store::cluster::{self, Node, Nodes};
 use crate::store::recovery::{self as redis, Inspection};
-use crate::store::{Admission, Client, Head, Run, Slot, load_scripts};
+use crate::store::{Address, Admission, Admitted, Client, Doubt, NodeRun, Run, Slot};
 
 const RETRY_DELAY_MIN: Duration = Duration::from_millis(50);
 const RETRY_DELAY_MAX: Duration = Duration::from_secs(2);
+/// How often a server looks for what was away or closed.
+const PARTIAL_INTERVAL: Duration = Duration::from_millis(500);
 
-/// What a supervisor needs; one for all threads.
+/// What supervisors need; one for all threads.
 pub struct Gate {
-    pub redis_url: String,
-    pub redis_timeout: Duration,
-    pub archive: Archive,
-    pub feed_window: u64,
+    pub(super) redis: Address,
+    pub(super) redis_timeout: Duration,
+    pub(super) archive: Archive,
+    pub(super) feed_window: u64,
     redis_unsafe: RedisUnsafe,
-    /// The admission that all threads share; held while a run is compared or recovered.
+    /// The admission that all threads share; held while runs are compared.
     present: Mutex<Option<Arc<Admission>>>,
+    /// Tells the recoverer that something is to be brought in order.
+    pub(super) recovery_wanted: Notify,
+    /// Counts what the recoverer brought in order.
+    recovered: watch::Sender<u64>,
+    /// A word or two on why the recoverer cannot; `None` while nothing stands in its way.
+    pub(super) obstacle: StdMutex<Option<&'static str>>,
 }
 
 impl Gate {
     pub fn new(
-        redis_url: String,
+        redis: Address,
         redis_timeout: Duration,
         archive: Archive,
         feed_window: u64,
         redis_unsafe: RedisUnsafe,
     ) -> Gate {
-        Gate { redis_url, redis_timeout, archive, feed_window, redis_unsafe, present: Mutex::new(None) }
+        Gate {
+            redis,
+            redis_timeout,
+            archive,
+            feed_window,
+            redis_unsafe,
+            present: Mutex::new(None),
+            recovery_wanted: Notify::new(),
+            recovered: watch::channel(0).0,
+            obstacle: StdMutex::new(None),
+        }
     }
 
-    /// Connects once, and has the run admitted; `set_state` hears a word on what is in the way.
-    async fn enter(&self, set_state: impl Fn(&'static str)) -> Result<Arc<Run>> {
+    /// Connects where `former` has no living connection, and has the runs admitted; `set_state` hears a word on what is
+    /// in the way. What is not in order is left out, and brought in order behind.
+    async fn enter(&self, former: Option<&Run>, set_state: impl Fn(&'static str)) -> Result<Arc<Run>> {
         // Said once it is known: a state that is tried again keeps its word meanwhile.
         let no_redis = |_: &Error| set_state("redis unreachable");
         let no_postgres = |_: &Error| set_state("postgres unreachable");
-        let client = Client::connect(&self.redis_url, self.redis_timeout).await.inspect_err(no_redis)?;
-        let client = Arc::new(client);
-        load_scripts(&client).await.inspect_err(no_redis)?;
+        let known = former.map(Run::connections).unwrap_or_default();
+        let nodes = cluster::connect(&self.redis, self.redis_timeout, &known).await.inspect_err(no_redis)?;
+        let runs = runs(&nodes).await.inspect_err(no_redis)?;
         let mut present = self.present.lock().await;
-        let inspection = redis::inspect(&client).await.inspect_err(no_redis)?;
-        if let Some(danger) = &inspection.danger
-            && self.redis_unsafe == RedisUnsafe::Refuse
-        {
-            set_state("redis unsafe");
-            let way_out = "or serve all the same with RIFFLE_REDIS_UNSAFE=allow";
-            return Err(Error::unavailable(format!("Redis would lose data: {danger}; {way_out}")));
-        }
         if let Some(admission) = present.as_ref()
-            && admission.run_id == inspection.run_id
-            && !admission.is_doubted()
+            && admission.doubted() == Doubt::None
+            && admission.closed() == 0
+            && nodes.all
+            && runs.iter().all(|run| admission.nodes.contains(run))
         {
-            return Ok(Arc::new(Run::new(client, admission.clone())));
-        }
-        if let Some(danger) = &inspection.danger {
-            warn!("Redis may lose data: {danger}");
+            return Ok(connected(&nodes, admission.clone()));
         }
         migrate::check(&self.archive).await.inspect_err(no_postgres)?;
-        let mut session = self.archive.session().await.inspect_err(no_postgres)?;
-        let rows = buckets::all(&session).await?;
-        let mut verdict = compare(&session, &client, rows, inspection).await?;
-        if let Verdict::Recover = verdict {
-            set_state("redis recovering");
-            // Another server may have done it while this one waits. A second time would shut that one out again.
-            buckets::lock_recovery(&session).await?;
-            // Postgres first: what it knows was in Redis before, so a Redis in use is not taken for one that is behind.
-            let rows = buckets::all(&session).await?;
-            verdict = compare(&session, &client, rows, redis::inspect(&client).await?).await?;
-        }
-        let admission = Arc::new(match verdict {
-            Verdict::InOrder(admission) => admission,
-            Verdict::Recover => recovery::recover(&mut session, &client, self.feed_window, Data::KeptIfInOrder).await?,
-            Verdict::Refuse(state, why) => {
-                set_state(state);
-                return Err(Error::unavailable(why));
-            }
-        });
-        *present = Some(admission.clone());
-        Ok(Arc::new(Run::new(client, admission)))
-    }
+        let session = self.archive.session().await.inspect_err(no_postgres)?;
+        // What a committed step relied on before Redis is looked at; who is fenced after that.
+        let before = buckets::all(&session).await?;
+        let inspections = inspect(&nodes.reached).await.inspect_err(no_redis)?;
+        let mut rows = buckets::all(&session).await?;
+        rows.iter_mut().zip(before).for_each(|(row, before)| row.seen = before.seen);
 
-    /// Loads Redis anew from Postgres, once its outboxes are flushed; its requests are answered 503 meanwhile, by every
-    /// server. Gives a connection to what it became.
-    pub async fn reload(&self) -> Result<Arc<Run>> {
-        let client = Arc::new(Client::connect(&self.redis_url, self.redis_timeout).await?);
-        load_scripts(&client).await?;
-        let mut present = self.present.lock().await;
-        let mut session = self.archive.session().await?;
-        buckets::lock_recovery(&session).await?;
-        let rows = buckets::all(&session).await?;
-        if let Verdict::Refuse(_, why) = compare(&session, &client, rows, redis::inspect(&client).await?).await? {
+        let mut admitted = Vec::new();
+        let mut refused = None;
+        for (place, (node, inspection)) in nodes.reached.iter().zip(&inspections).enumerate() {
+            match self.compare(&session, node, inspection, &rows).await? {
+                Verdict::InOrder => admitted.push(place),
+                Verdict::Restarted | Verdict::Damaged => self.recovery_wanted.notify_one(),
+                Verdict::Refuse(state, why) => refused = Some((state, why)),
+            }
+        }
+        if let Some((state, why)) = refused {
+            set_state(state);
+            // A part of the data of another installation: nothing here can be trusted.
             return Err(Error::unavailable(why));
         }
-        let admission = recovery::recover(&mut session, &client, self.feed_window, Data::LoadedAnew).await?;
-        let admission = Arc::new(admission);
-        if let Some(former) = present.replace(admission.clone()) {
-            former.doubt();
+        if admitted.is_empty() {
+            set_state(self.obstacle().unwrap_or("redis recovering"));
+            return Err(Error::unavailable("this run of Redis is not in order yet"));
         }
-        Ok(Arc::new(Run::new(client, admission)))
+        let compared = admission(&nodes, &admitted, runs, &rows);
+        if compared.closed() > 0 && nodes.all {
+            self.recovery_wanted.notify_one();
+        }
+        let same = present.take().filter(|known| known.doubted() == Doubt::None && known.equals(&compared));
+        let admission = same.unwrap_or_else(|| Arc::new(compared));
+        *present = Some(admission.clone());
+        Ok(connected(&nodes, admission))
     }
-}
 
-/// Keeps `slot` filled with an admitted connection, for ever. Runs on the thread whose requests use it.
-pub async fn supervise(gate: Arc<Gate>, slot: Arc<Slot>) {
-    let mut delay = RETRY_DELAY_MIN;
-    loop {
-        match gate.enter(|state| slot.unpublish(state)).await {
-            Ok(run) => {
-                delay = RETRY_DELAY_MIN;
-                slot.publish(run.clone());
-                tokio::select! {
-                    () = run.client.ended() => {
-                        slot.unpublish("redis unreachable");
-                        warn!("the connection to Redis ended");
-                    }
-                    () = run.admission.doubted() => {
-                        slot.unpublish("redis recovering");
-                        warn!("Redis is not what it was: comparing it with Postgres");
-                    }
+    /// Connections of their own to all that is in order.
+    pub(super) async fn admit(&self) -> Result<Arc<Run>> {
+        self.enter(None, |_| {}).await
+    }
+
+    /// Whether a node may be used as it is. Asks Postgres only for what the rows do not say.
+    pub(super) async fn compare(
+        &self,
+        session: &Session,
+        node: &Node,
+        inspection: &Inspection,
+        rows: &[BucketRow],
+    ) -> Result<Verdict> {
+        if let Some(danger) = &inspection.danger {
+            match self.redis_unsafe {
+                RedisUnsafe::Allow => warn!("Redis may lose data: {danger}"),
+                RedisUnsafe::Refuse => {
+                    let way_out = "or serve all the same with RIFFLE_REDIS_UNSAFE=allow";
+                    let why = format!("Redis would lose data: {danger}; {way_out}");
+                    return Ok(Verdict::Refuse("redis unsafe", why));
                 }
-                run.client.end();
-            }
-            Err(error) => {
-                warn!("Redis is not admitted: {error}");
-                tokio::time::sleep(delay).await;
-                delay = (delay * 2).min(RETRY_DELAY_MAX);
             }
         }
+        let installation = buckets::installation(session).await?;
+        if inspection.installations.iter().any(|name| *name != installation) {
+            return Ok(Verdict::foreign("Redis belongs to another installation of riffle; it was not touched".into()));
+        }
+        if inspection.installations.is_empty() && inspection.has_data {
+            return Ok(Verdict::foreign("Redis holds keys that are not riffle's; it was not touched".into()));
+        }
+        let of_node: Vec<BucketRow> = node.buckets.iter().map(|bucket| rows[bucket.index()]).collect();
+        let mut ahead = node.buckets.iter().zip(of_node.iter().zip(&inspection.heads));
+        let ahead =
+            ahead.find_map(|(bucket, (row, head))| head.filter(|head| head.epoch > row.epoch).zip(Some((bucket, row))));
+        if let Some((head, (bucket, row))) = ahead {
+            let why = format!(
+                "Postgres was put back to an earlier state: bucket {bucket} has epoch {} there and {} in Redis, which is \
+                 newer; nothing was reloaded",
+                row.epoch, head.epoch
+            );
+            return Ok(Verdict::Refuse("postgres put back", why));
+        }
+        // What is closed in Postgres waits for its load, whatever its head says by now.
+        let open = || of_node.iter().zip(&inspection.heads).filter(|(row, _)| row.open);
+        let (rows, heads): (Vec<_>, Vec<_>) = open().map(|(row, head)| (*row, *head)).unzip();
+        if !recovery::in_order(&rows, &heads) {
+            return Ok(Verdict::Damaged);
+        }
+        let known = buckets::is_run_admitted(session, &inspection.run_id).await?;
+        Ok(if known { Verdict::InOrder } else { Verdict::Restarted })
+    }
+
+    fn obstacle(&self) -> Option<&'static str> {
+        *self.obstacle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn set_obstacle(&self, state: Option<&'static str>) {
+        *self.obstacle.lock().unwrap_or_else(PoisonError::into_inner) = state;
+    }
+
+    /// Has all supervisors look anew.
+    pub(super) async fn announce(&self) {
+        *self.present.lock().await = None;
+        self.recovered.send_modify(|count| *count += 1);
     }
 }
 
-enum Verdict {
-    InOrder(Admission),
-    Recover,
+pub(super) enum Verdict {
+    /// Open buckets may be used, closed ones are to be loaded.
+    InOrder,
+    /// The same of a run that is not admitted yet.
+    Restarted,
+    /// New, emptied or behind.
+    Damaged,
     /// A word for `/readyz`, and the whole story for the log.
     Refuse(&'static str, String),
 }
 
-async fn compare(session: &Session, client: &Client, rows: Vec<BucketRow>, inspection: Inspection) -> Result<Verdict> {
-    let installation = buckets::installation(session).await?;
-    match &inspection.installation {
-        Some(name) if *name != installation => {
-            return Ok(Verdict::Refuse(
-                "redis foreign",
-                "Redis belongs to another installation of riffle; it was not touched".into(),
-            ));
-        }
-        // Closed heads alone are what a recovery leaves whose Redis was emptied as it began.
-        None if inspection.keys > inspection.closed_heads() => {
-            return Ok(Verdict::Refuse(
-                "redis foreign",
-                "Redis holds keys that are not riffle's; it was not touched".into(),
-            ));
-        }
-        Some(_) => {}
-        None => redis::mark_installation(client, &installation).await?,
+impl Verdict {
+    pub(super) fn foreign(why: String) -> Verdict {
+        Verdict::Refuse("redis foreign", why)
     }
-    if let Some((bucket, head, row)) = ahead(&rows, &inspection.heads) {
-        return Ok(Verdict::Refuse(
-            "postgres put back",
-            format!(
-                "Postgres was put back to an earlier state: bucket {bucket} has epoch {} there and {} in Redis, which is \
-             newer; nothing was reloaded",
-                row.epoch, head.epoch
-            ),
-        ));
-    }
-    let in_order = recovery::in_order(&rows, &inspection.heads);
-    if in_order && buckets::is_run_admitted(session, &inspection.run_id).await? {
-        let epochs = rows.iter().map(|row| row.epoch).collect();
-        return Ok(Verdict::InOrder(Admission::new(inspection.run_id, epochs)));
-    }
-    if !in_order && let Some(key) = redis::foreign_key(client).await? {
-        return Ok(Verdict::Refuse(
-            "redis foreign",
-            format!("Redis has to be loaded anew, but holds a key that is not riffle's: {key:?}; it was not touched"),
-        ));
-    }
-    info!(in_order, "this run of Redis is not admitted yet");
-    Ok(Verdict::Recover)
 }
 
-fn ahead(rows: &[BucketRow], heads: &[Option<Head>]) -> Option<(Bucket, Head, BucketRow)> {
-    Bucket::all()
-        .zip(rows.iter().zip(heads))
-        .find_map(|(bucket, (row, head))| head.filter(|head| head.epoch > row.epoch).map(|head| (bucket, head, *row)))
+pub(super) async fn runs(nodes: &Nodes) -> Result<Vec<NodeRun>> {
+    let run_ids = try_join_all(nodes.reached.iter().map(|node| redis::run_id(&node.client))).await?;
+    let runs = nodes.reached.iter().zip(run_ids);
+    Ok(runs.map(|(node, run_id)| NodeRun { address: node.address.clone(), run_id }).collect())
+}
+
+pub(super) async fn inspect(nodes: &[Node]) -> Result<Vec<Inspection>> {
+    try_join_all(nodes.iter().map(|node| redis::inspect(&node.client, &node.buckets))).await
+}
+
+/// `admitted`: the places of the nodes that may be used.
+fn admission(nodes: &Nodes, admitted: &[usize], runs: Vec<NodeRun>, rows: &[BucketRow]) -> Admission {
+    let node_of = |bucket: Bucket| {
+        let place = nodes.reached.iter().position(|node| node.buckets.contains(&bucket));
+        place.filter(|place| admitted.contains(place))
+    };
+    let buckets = Bucket::all().zip(rows);
+    let buckets = buckets.map(|(bucket, row)| Admitted { node: node_of(bucket), epoch: row.epoch, loading: !row.open });
+    Admission::new(runs, buckets.collect())
+}
+
+fn connected(nodes: &Nodes, admission: Arc<Admission>) -> Arc<Run> {
+    let client = |run: &NodeRun| nodes.reached.iter().find(|node| node.address == run.address);
+    let clients = admission.nodes.iter().map(|run| client(run).map(|node| node.client.clone())).collect();
+    Arc::new(Run::new(clients, admission))
+}
+
+/// Keeps `slot` filled with admitted connections, for ever. Runs on the thread whose requests use them.
+pub async fn supervise(gate: Arc<Gate>, slot: Arc<Slot>) {
+    let mut recovered = gate.recovered.subscribe();
+    let mut former: Option<Arc<Run>> = None;
+    let mut delay = RETRY_DELAY_MIN;
+    loop {
+        recovered.mark_unchanged();
+        let state = StdMutex::new("redis unreachable");
+        let set_state = |word| *state.lock().unwrap_or_else(PoisonError::into_inner) = word;
+        match gate.enter(former.as_deref(), set_state).await {
+            Ok(run) => {
+                delay = RETRY_DELAY_MIN;
+                slot.publish(run.clone());
+                former = Some(run.clone());
+                wait_for_change(&run, &mut recovered).await;
+            }
+            Err(error) => {
+                if former.is_none() {
+                    slot.unpublish(*state.lock().unwrap_or_else(PoisonError::into_inner));
+                }
+                if delay == RETRY_DELAY_MIN {
+                    debug!("Redis is not admitted: {error}");
+                } else {
+                    warn!("Redis is not admitted: {error}");
+                }
+                tokio::select! {
+                    () = tokio::time::sleep(delay) => {}
+                    _ = recovered.changed() => {}
+                }
+                delay = (delay * 2).min(RETRY_DELAY_MAX);
+            }
+        }
+        // What is still good serves on while it is looked at anew.
+        if let Some(run) = &former {
+            if run.clients().all(|client| client.has_ended()) {
+                slot.unpublish("redis unreachable");
+                former = None;
+            } else if run.admission.doubted() == Doubt::Broken {
+                slot.unpublish("redis recovering");
+                former = None;
+            }
+        }
+    }
+}
+
+async fn wait_for_change(run: &Run, recovered: &mut watch::Receiver<u64>) {
+    let ended = select_all(run.clients().map(|client| Client::ended(client).boxed()));
+    tokio::select! {
+        _ = ended => warn!("a connection to Redis ended"),
+        doubt = run.admission.doubted_more(Doubt::None) => {
+            info!(?doubt, "Redis is not what it was: comparing it with Postgres");
+        }
+        _ = recovered.changed() => {}
+        () = tokio::time::sleep(PARTIAL_INTERVAL), if !run.is_whole() => {}
+    }
 }

@@ -25,7 +25,7 @@ use crate::crash;
 use crate::error::{Error, Result};
 use crate::id::{self, Bucket};
 use crate::store::outbox::{self, OutboxEntry};
-use crate::store::{Client, Run, Slot};
+use crate::store::{Doubt, Run, Slot};
 
 /// Entries of one bucket in one pass; what is left comes with the next.
 const ENTRIES_MAX: usize = 256;
@@ -93,8 +93,7 @@ impl Flusher {
         let rows = buckets::positions(session).await?;
         if Bucket::all().zip(&rows).any(|(bucket, row)| row.epoch > run.admission.epoch(bucket)) {
             // A server that nobody asks anything would else find nothing to flush for ever.
-            run.admission.doubt();
-            return Err(Error::unavailable("a recovery began meanwhile"));
+            run.admission.doubt(Doubt::MovedOn);
         }
         let unflushed = open_buckets(run, &rows).map(|(bucket, row)| (bucket, row.position));
         let unflushed: Vec<(Bucket, u64)> = unflushed.collect();
@@ -153,12 +152,14 @@ pub async fn wait_until_written(run: &Arc<Run>, session: &Session) -> Result<Vec
     }
 }
 
-/// The buckets that may be flushed: open, and of the epoch that this process was admitted with.
+/// The buckets that may be flushed: open, of the epoch that this process was admitted with, and on a node that is there.
 fn open_buckets<'a>(run: &'a Arc<Run>, rows: &'a [BucketRow]) -> impl Iterator<Item = (Bucket, &'a BucketRow)> {
-    Bucket::all().zip(rows).filter(|(bucket, row)| row.open && row.epoch == run.admission.epoch(*bucket))
+    Bucket::all()
+        .zip(rows)
+        .filter(|(bucket, row)| row.open && row.epoch == run.admission.epoch(*bucket) && run.has(*bucket))
 }
 
-fn items(entries: &[OutboxEntry]) -> Vec<Item<'_>> {
+pub(super) fn items(entries: &[OutboxEntry]) -> Vec<Item<'_>> {
     entries
         .iter()
         .map(|entry| Item {
@@ -170,7 +171,7 @@ fn items(entries: &[OutboxEntry]) -> Vec<Item<'_>> {
         .collect()
 }
 
-fn moves(entries: &[OutboxEntry], rows: &[BucketRow]) -> Vec<Move> {
+pub(super) fn moves(entries: &[OutboxEntry], rows: &[BucketRow]) -> Vec<Move> {
     let mut newest: BTreeMap<Bucket, u64> = BTreeMap::new();
     for entry in entries {
         let position = newest.entry(entry.bucket).or_default();
@@ -190,22 +191,22 @@ fn moves(entries: &[OutboxEntry], rows: &[BucketRow]) -> Vec<Move> {
 /// entries there were.
 pub(super) async fn drain_closed(
     session: &mut Session,
-    client: &Client,
-    epoch: u64,
-    closed: &[BucketRow],
+    run: &Run,
+    closed: &[Bucket],
+    rows: &[BucketRow],
 ) -> Result<usize> {
-    let mut rows = closed.to_vec();
+    let mut rows = rows.to_vec();
     let mut drained = 0;
     loop {
-        let after: Vec<(Bucket, u64)> = Bucket::all().zip(&rows).map(|(bucket, row)| (bucket, row.position)).collect();
-        let entries = outbox::closed_entries(client, &after, ENTRIES_MAX).await?;
+        let after: Vec<(Bucket, u64)> = closed.iter().map(|bucket| (*bucket, rows[bucket.index()].position)).collect();
+        let entries = outbox::closed_entries(run, &after, ENTRIES_MAX).await?;
         if entries.is_empty() {
             return Ok(drained);
         }
         let moves = moves(&entries, &rows);
         let dead = flush::commit(session, &items(&entries), &moves, false).await?;
         drained += entries.len();
-        info!(epoch, entries = entries.len(), dead, "outbox entries of the closed Redis flushed");
+        info!(entries = entries.len(), dead, "outbox entries of closed buckets flushed");
         for step in moves {
             rows[step.bucket.index()].position = step.new;
         }

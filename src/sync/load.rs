@@ -1,172 +1,189 @@
-//! Loading the closed buckets of a Redis from Postgres.
+//! Loading closed buckets of Redis from Postgres.
 
-use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
-use futures_util::TryStreamExt;
+use futures_util::{Stream, TryStreamExt, stream};
+use tokio::time::Instant;
 use tokio_postgres::Client as Session;
 
 use crate::archive::load as rows;
+use crate::archive::load::Selection;
 use crate::crash;
 use crate::error::Result;
 use crate::id::{Bucket, UserId, VideoId, bucket_of};
-use crate::model::{CommentRecord, EdgeRow, MessageRecord, VideoRecord};
+use crate::model::{CommentRecord, EdgeRow, MessageRecord, Scope};
 use crate::store::{Home, Run};
 
 /// Rows in one script call.
 const BATCH: usize = 200;
+/// Rows that are taken from Postgres at once, and so in memory twice at most.
+const CHUNK: usize = 2_000;
+/// Script calls under way.
+const CONCURRENCY: usize = 8;
 
-/// How many rows were loaded.
-#[derive(Debug)]
-pub(super) struct Loaded {
-    users: usize,
-    videos: usize,
-    favorites: usize,
-    favorite_mirrors: usize,
-    follows: usize,
-    follow_mirrors: usize,
-    comments: usize,
-    messages: usize,
+/// Counts rows as they are loaded, and holds them back where there is a limit.
+pub struct Pace {
+    rows_per_second_max: Option<u64>,
+    begun: Instant,
+    rows: [AtomicU64; Scope::ALL.len()],
 }
 
-impl fmt::Display for Loaded {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Loaded { users, videos, favorites, favorite_mirrors, follows, follow_mirrors, comments, messages } = self;
-        write!(
-            f,
-            "{users} users, {videos} videos, {favorites} and {favorite_mirrors} ends of likes, {follows} and \
-             {follow_mirrors} ends of follows, {comments} comments, {messages} messages"
-        )
+impl Pace {
+    pub fn new(rows_per_second_max: Option<u64>) -> Pace {
+        Pace { rows_per_second_max, begun: Instant::now(), rows: Default::default() }
+    }
+
+    /// How many rows of a scope are loaded; both ends of an edge are rows.
+    pub fn rows(&self, scope: Scope) -> u64 {
+        self.rows[scope as usize].load(Ordering::Relaxed)
+    }
+
+    pub fn total(&self) -> u64 {
+        Scope::ALL.iter().map(|scope| self.rows(*scope)).sum()
+    }
+
+    async fn count(&self, scope: Scope, rows: usize) {
+        self.rows[scope as usize].fetch_add(rows as u64, Ordering::Relaxed);
+        if let Some(limit) = self.rows_per_second_max {
+            let due = Duration::from_secs_f64(self.total() as f64 / limit as f64);
+            tokio::time::sleep_until(self.begun + due).await;
+        }
     }
 }
 
-/// Sends the rows of a stream, which come bucket by bucket, in batches of one bucket, and gives how many there were.
-macro_rules! load_in_batches {
-    ($run:expr, $rows:expr, $bucket:expr, |$home:ident, $batch:ident| $each:expr) => {{
-        let mut rows = std::pin::pin!($rows);
-        let mut count = 0;
-        let mut next = rows.try_next().await?;
-        while let Some(first) = next.take() {
-            let bucket: Bucket = $bucket(&first);
-            let $home = Home::new($run, bucket);
-            let mut $batch = vec![first];
-            while $batch.len() < BATCH {
-                match rows.try_next().await? {
-                    Some(row) if $bucket(&row) == bucket => $batch.push(row),
-                    other => {
-                        next = other;
-                        break;
-                    }
-                }
-            }
-            if $batch.len() == BATCH {
-                next = rows.try_next().await?;
-            }
-            count += $batch.len();
-            $each;
-        }
-        count
-    }};
+/// What is loaded.
+pub(super) struct Part<'a> {
+    pub buckets: &'a [Bucket],
+    pub scopes: &'a [Scope],
+    /// See [`Selection::after`].
+    pub after: u64,
+    pub feed_window: u64,
 }
 
-/// Loads what changed after a version; 0: everything, into buckets that are empty.
-pub(super) async fn load(session: &Session, run: &Arc<Run>, after: u64, feed_window: u64) -> Result<Loaded> {
-    let mut newest = Newest::new(feed_window);
-    let users = load_in_batches!(
-        run,
-        rows::users(session, after).await?,
-        |(id, _): &(UserId, String)| id.bucket(),
-        |home, users| {
-            home.load_users(&users).await?;
-            crash::point("recovery_loading");
+/// Loads rows as they are in one snapshot of Postgres. Where `after` is 0, into buckets that hold nothing of the scopes.
+pub(super) async fn load(session: &Session, run: &Arc<Run>, part: &Part<'_>, pace: &Pace) -> Result<()> {
+    session.batch_execute("begin isolation level repeatable read, read only").await.map_err(crate::archive::fault)?;
+    let selection = &Selection::of(part.buckets, part.after);
+    for scope in Scope::ALL.into_iter().filter(|scope| part.scopes.contains(scope)) {
+        load_scope(session, run, scope, selection, part, pace).await?;
+    }
+    session.batch_execute("commit").await.map_err(crate::archive::fault)
+}
+
+async fn load_scope(
+    session: &Session,
+    run: &Arc<Run>,
+    scope: Scope,
+    selection: &Selection,
+    part: &Part<'_>,
+    pace: &Pace,
+) -> Result<()> {
+    let load = Load { run, scope, pace };
+    match scope {
+        Scope::Users => {
+            let rows = rows::users(session, selection).await?;
+            load.all(
+                rows,
+                |(id, _)| id.bucket(),
+                |home, users| async move {
+                    home.load_users(&users).await?;
+                    crash::point("recovery_loading");
+                    Ok(())
+                },
+            )
+            .await
         }
-    );
-    let videos = load_in_batches!(
-        run,
-        rows::videos(session, after).await?,
-        |video: &VideoRecord| video.id.bucket(),
-        |home, videos| {
-            home.load_videos(&videos).await?;
-            newest.extend(videos.iter().map(|video| video.id));
+        Scope::Videos => {
+            let rows = rows::videos(session, selection).await?;
+            load.all(rows, |video| video.id.bucket(), |home, videos| async move { home.load_videos(&videos).await })
+                .await
         }
-    );
-    let favorites = load_in_batches!(
-        run,
-        rows::favorites(session, after).await?,
-        |(row, _): &(EdgeRow, UserId)| bucket_of(row.edge.to),
-        |home, likes| home.load_favorites(&likes).await?
-    );
-    let favorite_mirrors = load_in_batches!(
-        run,
-        rows::favorite_mirrors(session, after).await?,
-        |row: &EdgeRow| bucket_of(row.edge.from),
-        |home, likes| home.load_favorite_mirrors(&likes).await?
-    );
-    let follows = load_in_batches!(
-        run,
-        rows::follows(session, after).await?,
-        |row: &EdgeRow| bucket_of(row.edge.to),
-        |home, follows| home.load_follows(&follows).await?
-    );
-    let follow_mirrors = load_in_batches!(
-        run,
-        rows::follow_mirrors(session, after).await?,
-        |row: &EdgeRow| bucket_of(row.edge.from),
-        |home, follows| home.load_follow_mirrors(&follows).await?
-    );
-    let comments = load_in_batches!(
-        run,
-        rows::comments(session, after).await?,
-        |(video, _, _): &(VideoId, CommentRecord, bool)| video.bucket(),
-        |home, comments| home.load_comments(&comments).await?
-    );
-    let messages = load_in_batches!(
-        run,
-        rows::messages(session, after).await?,
-        |message: &MessageRecord| message.from.min(message.to).bucket(),
-        |home, messages| home.load_messages(&messages).await?
-    );
+        Scope::Feed if part.buckets.contains(&Bucket::FEED) => load_feed(session, run, part, pace).await,
+        Scope::Feed => Ok(()),
+        Scope::Favorites => {
+            let rows = rows::favorites(session, selection).await?;
+            let bucket = |(row, _): &(EdgeRow, UserId)| bucket_of(row.edge.to);
+            load.all(rows, bucket, |home, likes| async move { home.load_favorites(&likes).await }).await?;
+            let rows = rows::favorite_mirrors(session, selection).await?;
+            let bucket = |row: &EdgeRow| bucket_of(row.edge.from);
+            load.all(rows, bucket, |home, likes| async move { home.load_favorite_mirrors(&likes).await }).await
+        }
+        Scope::Follows => {
+            let rows = rows::follows(session, selection).await?;
+            let bucket = |row: &EdgeRow| bucket_of(row.edge.to);
+            load.all(rows, bucket, |home, follows| async move { home.load_follows(&follows).await }).await?;
+            let rows = rows::follow_mirrors(session, selection).await?;
+            let bucket = |row: &EdgeRow| bucket_of(row.edge.from);
+            load.all(rows, bucket, |home, follows| async move { home.load_follow_mirrors(&follows).await }).await
+        }
+        Scope::Comments => {
+            let rows = rows::comments(session, selection).await?;
+            let bucket = |(video, _, _): &(VideoId, CommentRecord, bool)| video.bucket();
+            load.all(rows, bucket, |home, comments| async move { home.load_comments(&comments).await }).await
+        }
+        Scope::Messages => {
+            let rows = rows::messages(session, selection).await?;
+            let bucket = |message: &MessageRecord| message.from.min(message.to).bucket();
+            load.all(rows, bucket, |home, messages| async move { home.load_messages(&messages).await }).await
+        }
+    }
+}
+
+struct Load<'a> {
+    run: &'a Arc<Run>,
+    scope: Scope,
+    pace: &'a Pace,
+}
+
+impl Load<'_> {
+    /// The rows come bucket by bucket; each call of `load` gets some of one bucket. Calls may overtake each other.
+    async fn all<T, Loaded: Future<Output = Result<()>>>(
+        &self,
+        rows: impl Stream<Item = Result<T>>,
+        bucket_of: impl Fn(&T) -> Bucket,
+        load: impl Fn(Home, Vec<T>) -> Loaded,
+    ) -> Result<()> {
+        let load = &load;
+        rows.try_chunks(CHUNK)
+            .map_err(|fault| fault.1)
+            .map_ok(|chunk| stream::iter(batches(chunk, &bucket_of).into_iter().map(Ok)))
+            .try_flatten()
+            .try_for_each_concurrent(CONCURRENCY, |(bucket, batch)| async move {
+                let rows = batch.len();
+                load(Home::new(self.run, bucket), batch).await?;
+                self.pace.count(self.scope, rows).await;
+                Ok(())
+            })
+            .await
+    }
+}
+
+fn batches<T>(rows: Vec<T>, bucket_of: impl Fn(&T) -> Bucket) -> Vec<(Bucket, Vec<T>)> {
+    let mut batches: Vec<(Bucket, Vec<T>)> = Vec::new();
+    for row in rows {
+        let bucket = bucket_of(&row);
+        match batches.last_mut() {
+            Some((last, batch)) if *last == bucket && batch.len() < BATCH => batch.push(row),
+            _ => batches.push((bucket, vec![row])),
+        }
+    }
+    batches
+}
+
+async fn load_feed(session: &Session, run: &Arc<Run>, part: &Part<'_>, pace: &Pace) -> Result<()> {
     let feed = Home::new(run, Bucket::FEED);
-    let (floor, ids) = newest.finish();
+    let mut ids: Vec<VideoId> = rows::feed(session, part.after, part.feed_window + 1).await?;
+    let window = part.feed_window as usize;
+    let floor = ids.get(window).map_or(0, |left_out| left_out.0);
+    ids.truncate(window);
     feed.load_feed(floor, &[]).await?;
     for ids in ids.chunks(BATCH) {
         feed.load_feed(floor, ids).await?;
+        pace.count(Scope::Feed, ids.len()).await;
     }
-    Ok(Loaded { users, videos, favorites, favorite_mirrors, follows, follow_mirrors, comments, messages })
-}
-
-/// The newest `window` ids of any number of them.
-struct Newest {
-    window: usize,
-    ids: Vec<VideoId>,
-    /// The highest id that was left out; 0 for none.
-    floor: u64,
-}
-
-impl Newest {
-    fn new(window: u64) -> Newest {
-        Newest { window: window as usize, ids: Vec::new(), floor: 0 }
-    }
-
-    fn extend(&mut self, ids: impl Iterator<Item = VideoId>) {
-        self.ids.extend(ids);
-        if self.ids.len() > self.window * 2 {
-            self.trim();
-        }
-    }
-
-    fn trim(&mut self) {
-        self.ids.sort_unstable_by(|left, right| right.cmp(left));
-        if let Some(left_out) = self.ids.get(self.window) {
-            self.floor = self.floor.max(left_out.0);
-        }
-        self.ids.truncate(self.window);
-    }
-
-    fn finish(mut self) -> (u64, Vec<VideoId>) {
-        self.trim();
-        (self.floor, self.ids)
-    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -174,12 +191,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_newest_are_kept_and_the_highest_left_out_is_the_floor() {
-        let mut newest = Newest::new(2);
-        newest.extend([5, 1, 9, 3, 7, 2].into_iter().map(VideoId));
-        assert_eq!(newest.finish(), (5, vec![VideoId(9), VideoId(7)]));
-        let mut newest = Newest::new(2);
-        newest.extend([5, 1].into_iter().map(VideoId));
-        assert_eq!(newest.finish(), (0, vec![VideoId(5), VideoId(1)]));
+    fn a_batch_is_of_one_bucket_and_not_too_long() {
+        let bucket = |number| Bucket::new(number).unwrap();
+        let rows: Vec<u16> = [vec![1; 3], vec![2; BATCH + 1], vec![3]].concat();
+        let batches = batches(rows, |row| bucket(*row));
+        let sizes: Vec<_> = batches.iter().map(|(bucket, rows)| (*bucket, rows.len())).collect();
+        assert_eq!(sizes, [(bucket(1), 3), (bucket(2), BATCH), (bucket(2), 1), (bucket(3), 1)]);
     }
 }

@@ -1,12 +1,26 @@
-//! Recovery: one program for every fault of Redis. A Redis that is new, emptied or behind is loaded anew from Postgres;
-//! one that restarted without loss keeps what it has. What its outboxes still hold is flushed first.
+//! Recovery: one program for every fault of Redis. What its outboxes still hold is flushed first; then a node that
+//! restarted without loss keeps what it has, and one that is new, emptied or behind is loaded anew from Postgres.
 //!
-//! There is one node: what a mirror remembers has its home's outbox entry earlier in the same append-only file, so
-//! draining the outboxes adopts all that a node can prove.
+//! In two steps, so that nobody waits longer than he must:
+//!
+//! 1. *Settle* a node whose run is not admitted or whose heads are out of order, whole: all its buckets get a new epoch,
+//!    are closed and drained. Nothing was lost: what may be missing is loaded and they are opened. Else the run is
+//!    admitted with its buckets closed: they answer 503, and all else is served from here on.
+//! 2. *Load* what is closed, group by group, the feed and the buckets of the newest videos first. Each group is closed
+//!    under an epoch of its own, so that whoever finds closed buckets may load them, and one who froze on the way is
+//!    refused when he wakes. `riffle warmup` loads open buckets in the same way.
+//!
+//! Within a group: what the closed buckets and all open ones had decided is in Postgres before the rows are read (an
+//! acknowledged like may have its home in an open bucket and its mirror in the group); the other ends of what was not
+//! relayed are told.
+//!
+//! With one node nothing is adopted: what a mirror remembers has its home's outbox entry earlier in the same
+//! append-only file, so draining proves as much.
 //!
 //! Any refusal on the way ends it, and it starts from the top; a recoverer that was frozen and wakes is refused at
 //! every step by the epochs.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -14,92 +28,256 @@ use futures_util::future::try_join_all;
 use tokio_postgres::Client as Session;
 use tracing::{info, warn};
 
-use super::{flush, load};
+use super::load::{self, Pace, Part};
+use super::{flush, neighbors};
 use crate::archive::buckets::{self, BucketRow};
 use crate::crash;
 use crate::error::{Error, Result};
 use crate::id::{self, Bucket};
+use crate::model::Scope;
+use crate::store::cluster::Node;
 use crate::store::recovery as redis;
-use crate::store::{Admission, Client, Head, Run};
+use crate::store::{Admission, Admitted, Client, Head, NodeRun, Run};
 
-/// How far above the clock a recovered bucket starts to mint: more than the clocks of two hosts differ. Until the clock
-/// has caught up, ids of different buckets would say little about which came first, so recovery waits for it.
+/// How far above the clock a bucket that may have lost something starts to mint: more than the clocks of two hosts
+/// differ. Until the clock has caught up, ids of different buckets would say little about which came first, so recovery
+/// waits for it.
 const MARGIN_MS: u64 = 200;
 /// The same where ids already ran ahead of the clock: more than Redis can mint within the two seconds it may lose. This
 /// is not waited for.
 const AHEAD_MARGIN_MS: u64 = 10_000;
 
-/// What becomes of what Redis holds.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) enum Data {
-    /// It stays, where nothing was lost.
-    KeptIfInOrder,
-    /// It goes, once its outboxes are flushed.
-    LoadedAnew,
+/// What a recovery works with.
+pub(super) struct Scene {
+    /// Holds the recovery lock ([`buckets::lock_recovery`]).
+    pub session: Session,
+    /// Those that can be reached.
+    pub nodes: Vec<Node>,
+    /// Whether these have all buckets.
+    pub all: bool,
+    /// One for each node.
+    pub run_ids: Vec<String>,
+    pub installation: String,
+    pub feed_window: u64,
+    pub pace: Arc<Pace>,
 }
 
-/// The session holds the recovery lock ([`buckets::lock_recovery`]).
-pub(super) async fn recover(
-    session: &mut Session,
-    client: &Arc<Client>,
-    feed_window: u64,
-    data: Data,
-) -> Result<Admission> {
-    let before = buckets::all(session).await?;
-    let inspection = redis::inspect(client).await?;
-    let met = before.iter().map(|row| row.epoch).chain(inspection.heads.iter().flatten().map(|head| head.epoch));
-    let epoch = met.max().unwrap_or(0) + 1;
+/// Buckets that are closed, and what is known of them.
+struct Closed {
+    buckets: Vec<Bucket>,
+    epoch: u64,
+    /// The heads they had.
+    heads: BTreeMap<Bucket, Option<Head>>,
+    /// All heads behind the closing.
+    others: Vec<Option<Head>>,
+    /// All rows, read after the closing: one may have been written between a comparison and the closing.
+    rows: Vec<BucketRow>,
+    run: Arc<Run>,
+}
 
-    // Fence in Postgres, then close in Redis: from here on nothing of the old epoch is answered or committed.
-    buckets::fence(session, epoch).await?;
-    crash::point("recovery_fenced");
-    let heads = try_join_all(Bucket::all().map(|bucket| close(client, bucket, epoch))).await?;
-    crash::point("recovery_closed");
-    // From here on nothing can be written to a Redis that is emptied. One that was before holds nothing but closed heads.
-    if !redis::is_marked(client).await? {
-        return Err(Error::unavailable("Redis was emptied while it was closed for recovery"));
+impl Scene {
+    /// Brings whole nodes in order, or empties them to be loaded: gives the epoch under which their buckets stay closed.
+    /// All nodes that are not admitted, at once: no script may run on one that nobody has compared. `anew`: load even
+    /// what lost nothing.
+    pub(super) async fn settle(&mut self, places: &[usize], anew: bool) -> Result<Option<(u64, Vec<Bucket>)>> {
+        let before = buckets::all(&self.session).await?;
+        // Until they are settled these runs are not admitted: what is found closed then has been drained.
+        let closed = self.close(self.buckets_of(places), &self.run_ids_of(places)).await?;
+        let in_order = |place: &usize| closed.was_in_order(&self.nodes[*place].buckets, &before);
+        let (kept, lost): (Vec<usize>, Vec<usize>) = places.iter().partition(|place| !anew && in_order(place));
+        let (kept_runs, lost_runs) = (self.run_ids_of(&kept), self.run_ids_of(&lost));
+        let (kept, lost_buckets) = (self.buckets_of(&kept), self.buckets_of(&lost));
+
+        let drained = flush::drain_closed(&mut self.session, &closed.run, &closed.buckets, &closed.rows).await?;
+        crash::point("recovery_drained");
+        let base_ms = lossy_base_ms(closed.highest(), now_ms());
+        if self.nodes.len() > 1 {
+            self.adopt(&closed, &lost_buckets, base_ms).await?;
+        }
+        if !kept.is_empty() {
+            self.deliver(&closed, &kept, base_ms).await?;
+            let after = closed.rows.iter().map(|row| row.relayed).min().unwrap_or(0);
+            let part = Part { buckets: &kept, scopes: &Scope::ALL, after, feed_window: self.feed_window };
+            load::load(&self.session, &closed.run, &part, &self.pace).await?;
+            crash::point("recovery_loaded");
+            self.open(&closed, &kept, base_ms, &kept_runs).await?;
+            info!(epoch = closed.epoch, drained, "Redis kept what it had, and is in order");
+        }
+        if lost.is_empty() {
+            return Ok(None);
+        }
+        let set: BTreeSet<Bucket> = lost_buckets.iter().copied().collect();
+        let mut removed = 0;
+        for place in lost {
+            removed += redis::clear(&closed.run, &self.nodes[place].client, &set, &Scope::ALL).await?;
+            crash::point("recovery_cleared");
+        }
+        let bases = bases(&lost_buckets, base_ms);
+        buckets::admit_closed(&mut self.session, closed.epoch, &bases, &lost_runs).await?;
+        crash::point("recovery_settled");
+        info!(epoch = closed.epoch, drained, removed, "Redis is loaded anew from Postgres");
+        Ok(Some((closed.epoch, lost_buckets)))
     }
-    let keep = data == Data::KeptIfInOrder && in_order(&before, &heads);
 
-    // Taken after closing, so that no id can be minted twice, lost ones included. Read again: a row may have been
-    // written between the comparison and the closing.
-    let closed = buckets::all(session).await?;
-    let highest = heads.iter().flatten().map(|head| head.last).chain(closed.iter().map(|row| row.seen)).max();
-    let base_ms = base_ms(highest.unwrap_or(0), now_ms());
-    let bases: Vec<u64> = Bucket::all().map(|bucket| bucket.id_at(base_ms)).collect();
-
-    // For the loading scripts, which demand this epoch and a closed head.
-    let closed_run = Arc::new(Run::new(
-        client.clone(),
-        Arc::new(Admission::new(inspection.run_id.clone(), vec![epoch; Bucket::COUNT])),
-    ));
-    let drained = flush::drain_closed(session, client, epoch, &closed).await?;
-    crash::point("recovery_drained");
-    let after = if keep {
-        closed.iter().map(|row| row.relayed).min().unwrap_or(0)
-    } else {
-        let removed = redis::clear(&closed_run).await?;
-        crash::point("recovery_cleared");
-        info!(removed, "Redis is loaded anew from Postgres");
-        0
-    };
-    let loaded = load::load(session, &closed_run, after, feed_window).await?;
-    crash::point("recovery_loaded");
-    let ahead_ms = base_ms.saturating_sub(now_ms());
-    if ahead_ms <= MARGIN_MS {
-        tokio::time::sleep(Duration::from_millis(ahead_ms)).await;
+    fn buckets_of(&self, places: &[usize]) -> Vec<Bucket> {
+        places.iter().flat_map(|place| self.nodes[*place].buckets.iter().copied()).collect()
     }
 
-    try_join_all(Bucket::all().zip(&bases).map(|(bucket, base)| open(&closed_run, bucket, *base))).await?;
-    crash::point("recovery_opened");
-    if let Err(error) = redis::rewrite_file(client).await {
-        // It is being rewritten already, or the operator keeps the command for himself.
-        warn!("Redis does not write its file anew: {error}");
+    fn run_ids_of(&self, places: &[usize]) -> Vec<String> {
+        places.iter().map(|place| self.run_ids[*place].clone()).collect()
     }
-    buckets::open(session, epoch, &bases, &inspection.run_id).await?;
-    crash::point("recovery_admitted");
-    info!(epoch, kept = keep, drained, %loaded, "Redis is in order");
-    Ok(Admission::new(inspection.run_id, vec![epoch; Bucket::COUNT]))
+
+    /// Loads buckets anew and opens them. `settled`: the epoch under which they were left closed and empty just now.
+    pub(super) async fn reload(&mut self, buckets: Vec<Bucket>, scopes: &[Scope], settled: Option<u64>) -> Result<()> {
+        if !self.all {
+            return Err(Error::unavailable("buckets can be loaded once all nodes of Redis are there"));
+        }
+        let closed = match settled {
+            Some(epoch) => self.still_closed(buckets, epoch).await?,
+            None => self.close(buckets, &[]).await?,
+        };
+        flush::drain_closed(&mut self.session, &closed.run, &closed.buckets, &closed.rows).await?;
+        let set: BTreeSet<Bucket> = closed.buckets.iter().copied().collect();
+        let open = neighbors::open_beside(&closed.run, &closed.rows, &set);
+        neighbors::drain(&mut self.session, &closed.run, &open).await?;
+        // Above all that exists now. What may have been lost before lies below what was noted as `seen` when the node
+        // was settled.
+        let base_ms = now_ms().max(id::ms_of(closed.highest()) + 1);
+        self.deliver(&closed, &closed.buckets, base_ms).await?;
+        crash::point("recovery_delivered");
+        if settled.is_none() {
+            for node in self.nodes.iter().filter(|node| node.buckets.iter().any(|bucket| set.contains(bucket))) {
+                redis::clear(&closed.run, &node.client, &set, scopes).await?;
+            }
+        }
+        let part = Part { buckets: &closed.buckets, scopes, after: 0, feed_window: self.feed_window };
+        load::load(&self.session, &closed.run, &part, &self.pace).await?;
+        crash::point("recovery_loaded");
+        self.open(&closed, &closed.buckets, base_ms, &[]).await
+    }
+
+    /// Fence in Postgres, then close in Redis: from here on nothing of the old epochs is answered or committed. The runs
+    /// are no longer admitted.
+    async fn close(&mut self, closing: Vec<Bucket>, run_ids: &[String]) -> Result<Closed> {
+        let before = buckets::all(&self.session).await?;
+        let heads = self.heads().await?;
+        let met = before.iter().map(|row| row.epoch).chain(heads.iter().flatten().map(|head| head.epoch));
+        let epoch = met.max().unwrap_or(0) + 1;
+        buckets::fence(&mut self.session, epoch, &closing, run_ids).await?;
+        crash::point("recovery_fenced");
+        let run = self.run(&before, epoch, &closing);
+        let heads = try_join_all(closing.iter().map(|bucket| self.close_one(*bucket, epoch))).await?;
+        crash::point("recovery_closed");
+        let heads = closing.iter().copied().zip(heads).collect();
+        let rows = buckets::all(&self.session).await?;
+        Ok(Closed { buckets: closing, epoch, heads, others: self.heads().await?, rows, run })
+    }
+
+    /// Who closed them holds the lock since; should another have come between, the epochs will tell.
+    async fn still_closed(&self, buckets: Vec<Bucket>, epoch: u64) -> Result<Closed> {
+        let rows = buckets::all(&self.session).await?;
+        let run = self.run(&rows, epoch, &buckets);
+        Ok(Closed { buckets, epoch, heads: BTreeMap::new(), others: self.heads().await?, rows, run })
+    }
+
+    async fn close_one(&self, bucket: Bucket, epoch: u64) -> Result<Option<Head>> {
+        let former = redis::close(self.client(bucket)?, bucket, epoch, &self.installation).await?;
+        crash::point("recovery_closing");
+        Ok(former)
+    }
+
+    /// Connections under the epochs of Postgres, the closed buckets under theirs.
+    fn run(&self, rows: &[BucketRow], epoch: u64, closed: &[Bucket]) -> Arc<Run> {
+        let runs = self.nodes.iter().zip(&self.run_ids);
+        let runs = runs.map(|(node, run_id)| NodeRun { address: node.address.clone(), run_id: run_id.clone() });
+        let admitted = Bucket::all().zip(rows).map(|(bucket, row)| Admitted {
+            node: self.node_of(bucket),
+            epoch: if closed.contains(&bucket) { epoch } else { row.epoch },
+            loading: false,
+        });
+        let admission = Admission::new(runs.collect(), admitted.collect());
+        let clients = self.nodes.iter().map(|node| Some(node.client.clone())).collect();
+        Arc::new(Run::new(clients, Arc::new(admission)))
+    }
+
+    fn node_of(&self, bucket: Bucket) -> Option<usize> {
+        self.nodes.iter().position(|node| node.buckets.contains(&bucket))
+    }
+
+    fn client(&self, bucket: Bucket) -> Result<&Client> {
+        let node = self.node_of(bucket).map(|place| &*self.nodes[place].client);
+        node.ok_or_else(|| Error::unavailable(format!("bucket {bucket}: its node cannot be reached")))
+    }
+
+    /// Of all buckets that can be reached.
+    async fn heads(&self) -> Result<Vec<Option<Head>>> {
+        let of_nodes = try_join_all(self.nodes.iter().map(|node| redis::inspect(&node.client, &node.buckets))).await?;
+        Ok(of_nodes.into_iter().flat_map(|inspection| inspection.heads).collect())
+    }
+
+    /// Takes up what mirrors prove: those elsewhere of what was lost, and the closed ones of whatever they remember, which
+    /// goes when they open.
+    async fn adopt(&mut self, closed: &Closed, lost: &[Bucket], base_ms: u64) -> Result<()> {
+        // Noted before others mint above it: should they be lost, too, they will not mint the same again.
+        buckets::note_bases(&mut self.session, closed.epoch, &bases(&closed.buckets, base_ms)).await?;
+        if !lost.is_empty() {
+            if !self.all {
+                return Err(Error::unavailable("a lost node can be loaded once all other nodes are there"));
+            }
+            let set: BTreeSet<Bucket> = closed.buckets.iter().copied().collect();
+            // What is closed on other nodes was drained before it was emptied: it proves no more than Postgres has.
+            let open = neighbors::open_beside(&closed.run, &closed.rows, &set);
+            neighbors::drain(&mut self.session, &closed.run, &open).await?;
+            neighbors::end_history(&mut self.session, &closed.run, &open, base_ms).await?;
+            neighbors::adopt(&mut self.session, &closed.run, &open, |home| lost.contains(&home)).await?;
+        }
+        neighbors::adopt(&mut self.session, &closed.run, &closed.buckets, |_| true).await?;
+        crash::point("recovery_adopted");
+        Ok(())
+    }
+
+    async fn deliver(&mut self, closed: &Closed, homes: &[Bucket], base_ms: u64) -> Result<()> {
+        neighbors::deliver(&mut self.session, &closed.run, homes, base_ms, self.feed_window).await
+    }
+
+    async fn open(&mut self, closed: &Closed, opening: &[Bucket], base_ms: u64, run_ids: &[String]) -> Result<()> {
+        let ahead_ms = base_ms.saturating_sub(now_ms());
+        if ahead_ms <= MARGIN_MS {
+            tokio::time::sleep(Duration::from_millis(ahead_ms)).await;
+        }
+        let bases = bases(opening, base_ms);
+        try_join_all(bases.iter().map(|(bucket, base)| open_one(&closed.run, *bucket, *base))).await?;
+        crash::point("recovery_opened");
+        for node in self.nodes.iter().filter(|node| node.buckets.iter().any(|bucket| opening.contains(bucket))) {
+            if let Err(error) = redis::rewrite_file(&node.client).await {
+                // It is being rewritten already, or the operator keeps the command for himself.
+                warn!("Redis does not write its file anew: {error}");
+            }
+        }
+        buckets::open(&mut self.session, closed.epoch, &bases, run_ids, &closed.rows).await?;
+        crash::point("recovery_admitted");
+        Ok(())
+    }
+}
+
+impl Closed {
+    /// The highest id that is known.
+    fn highest(&self) -> u64 {
+        let heads = self.heads.values().chain(&self.others).flatten().map(|head| head.last);
+        heads.chain(self.rows.iter().map(|row| row.seen)).max().unwrap_or(0)
+    }
+
+    /// Whether these had lost nothing: open and of the epoch of `before`, with all that is known now to have been relied
+    /// on. (A step may still have committed between `before` and the fence.)
+    fn was_in_order(&self, buckets: &[Bucket], before: &[BucketRow]) -> bool {
+        let row = |bucket: &Bucket| BucketRow { seen: self.rows[bucket.index()].seen, ..before[bucket.index()] };
+        let heads: Vec<Option<Head>> = buckets.iter().map(|bucket| self.heads.get(bucket).copied().flatten()).collect();
+        in_order(&buckets.iter().map(row).collect::<Vec<_>>(), &heads)
+    }
+}
+
+fn bases(buckets: &[Bucket], base_ms: u64) -> Vec<(Bucket, u64)> {
+    buckets.iter().map(|bucket| (*bucket, bucket.id_at(base_ms))).collect()
 }
 
 /// Every bucket is open, of Postgres's epoch, and has all that a committed step relied on.
@@ -109,21 +287,15 @@ pub(super) fn in_order(rows: &[BucketRow], heads: &[Option<Head>]) -> bool {
     })
 }
 
-async fn close(client: &Client, bucket: Bucket, epoch: u64) -> Result<Option<Head>> {
-    let former = redis::close(client, bucket, epoch).await?;
-    crash::point("recovery_closing");
-    Ok(former)
-}
-
-async fn open(run: &Arc<Run>, bucket: Bucket, base: u64) -> Result<()> {
+async fn open_one(run: &Arc<Run>, bucket: Bucket, base: u64) -> Result<()> {
     redis::open(run, bucket, base).await?;
     crash::point("recovery_opening");
     Ok(())
 }
 
-/// Where recovered buckets start to mint: above every id that may exist, lost ones included. Ids are minted by the
-/// clock, so what was lost lies before now, unless ids ran ahead of it.
-fn base_ms(highest: u64, now_ms: u64) -> u64 {
+/// Where buckets start to mint that may have lost something: above every id that may exist. Ids are minted by the clock,
+/// so what was lost lies before now, unless ids ran ahead of it.
+fn lossy_base_ms(highest: u64, now_ms: u64) -> u64 {
     match id::ms_of(highest) {
         // Nothing was ever minted.
         0 => now_ms,
@@ -145,9 +317,9 @@ mod tests {
     #[test]
     fn minting_goes_on_above_all_that_may_exist() {
         let at = |ms| Bucket::FEED.id_at(ms);
-        assert_eq!(base_ms(0, 5_000), 5_000);
-        assert_eq!(base_ms(at(4_999), 5_000), 5_200);
-        assert_eq!(base_ms(at(5_000), 5_000), 15_000);
-        assert_eq!(base_ms(at(9_000), 5_000), 19_000);
+        assert_eq!(lossy_base_ms(0, 5_000), 5_000);
+        assert_eq!(lossy_base_ms(at(4_999), 5_000), 5_200);
+        assert_eq!(lossy_base_ms(at(5_000), 5_000), 15_000);
+        assert_eq!(lossy_base_ms(at(9_000), 5_000), 19_000);
     }
 }

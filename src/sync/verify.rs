@@ -42,7 +42,7 @@ use serde::Serialize;
 use tokio::task::JoinHandle;
 
 use self::comparison::{Comparison, Counts};
-use super::{World, admission};
+use super::{World, recoverer};
 use crate::error::{Error, Result};
 use crate::store::{Run, Slot};
 
@@ -59,17 +59,16 @@ pub struct Options {
 /// Prints every difference. An error where there are any, and `repair` did not mend them.
 pub async fn verify(world: &World, options: &Options) -> Result<()> {
     let slot = Arc::new(Slot::default());
-    let tasks = [
-        tokio::spawn(admission::supervise(world.gate.clone(), slot.clone())),
-        tokio::spawn(world.flusher(slot.clone()).work()),
-    ];
+    let flusher = tokio::spawn(world.flusher(slot.clone()).work());
+    let tasks = world.admit(slot.clone()).into_iter().chain([flusher]);
+    let tasks: Vec<JoinHandle<()>> = tasks.collect();
     let verified = async {
-        let ready = tokio::time::timeout(READY_MAX, slot.ready()).await;
+        let ready = tokio::time::timeout(READY_MAX, slot.whole()).await;
         ready.map_err(|_| Error::unavailable(format!("Redis is not ready: {}", slot.missing().unwrap_or_default())))?;
         let mut counts = compare_all(world, slot.run()?, options).await?;
         let repaired = counts.differences > 0 && options.repair;
         if repaired {
-            let run = world.gate.reload().await?;
+            let run = recoverer::reload(&world.gate).await?;
             if !options.json {
                 println!("Redis was loaded anew from Postgres; comparing again");
             }

@@ -3,17 +3,19 @@
 use std::sync::Arc;
 
 use tokio::sync::Notify;
+use tokio::task::JoinHandle;
 
-use super::admission::Gate;
+use super::admission::{Gate, supervise};
 use super::backlog::Backlog;
 use super::cover::Covers;
 use super::durable::Durable;
 use super::flush::Flusher;
+use super::recoverer;
 use crate::archive::Archive;
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::media::{CoverMaker, Media};
-use crate::store::{self, Slot};
+use crate::store::{Address, Slot};
 
 pub struct World {
     pub config: Arc<Config>,
@@ -26,15 +28,9 @@ pub struct World {
 
 impl World {
     pub fn open(config: &Arc<Config>, redis_url: &str, postgres_url: &str) -> Result<World> {
-        store::check_address(redis_url)?;
+        let redis = Address::parse(redis_url)?;
         let archive = Archive::new(postgres_url, config.postgres_connections_max, config.postgres_timeout_ms)?;
-        let gate = Gate::new(
-            redis_url.to_owned(),
-            config.redis_timeout_ms,
-            archive.clone(),
-            config.feed_window,
-            config.redis_unsafe,
-        );
+        let gate = Gate::new(redis, config.redis_timeout_ms, archive.clone(), config.feed_window, config.redis_unsafe);
         // Absolute: child processes that look into files run in folders of their own.
         let media = std::path::absolute(config.data_dir.join("media"))
             .and_then(Media::open)
@@ -43,6 +39,11 @@ impl World {
         // A flush begins at once when it is wanted, and takes a few waits for Postgres.
         let durable = Arc::new(Durable::new(config.postgres_timeout_ms * 2));
         Ok(World { config: config.clone(), gate: Arc::new(gate), archive, media, backlog, durable })
+    }
+
+    /// Has `slot` filled with admitted connections, and Redis brought in order where it is not, for ever.
+    pub fn admit(&self, slot: Arc<Slot>) -> [JoinHandle<()>; 2] {
+        [tokio::spawn(supervise(self.gate.clone(), slot)), tokio::spawn(recoverer::work(self.gate.clone()))]
     }
 
     pub fn flusher(&self, slot: Arc<Slot>) -> Flusher {

@@ -72,7 +72,7 @@ impl Scene {
     /// The fault has passed. All has to be well by itself, and everything has to be there.
     pub async fn end(self) {
         for server in &self.servers {
-            let ready = async || (server.client().get("/readyz").await.status == 200).then_some(());
+            let ready = async || server.client().is_ready().await.then_some(());
             eventually("a server to be ready again", ready).await;
         }
         self.load.goes_well().await;

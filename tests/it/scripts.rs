@@ -22,7 +22,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use riffle::store::script::{self, Script};
-use riffle::store::{Client, Command, Fault, Reply, keys};
+use riffle::store::{Address, Client, Command, Fault, Reply, keys};
 
 use crate::harness::start_redis;
 use case::{Case, EPOCH, Repeat, head, head_with_last, last, minted};
@@ -45,7 +45,7 @@ fn cases() -> Vec<Case> {
 }
 
 async fn connect(url: &str) -> Client {
-    Client::connect(url, Duration::from_secs(10)).await.unwrap()
+    Client::connect(&Address::parse(url).unwrap(), Duration::from_secs(10)).await.unwrap()
 }
 
 /// The answer in words, or the error as Redis says it.
@@ -164,7 +164,12 @@ async fn a_bucket_that_is_not_what_the_caller_believes_is_left_alone() {
             let case = Case { head, ..case.clone() };
             plant(&client, &case.all_before()).await;
             let what = format!("{}: head {:?}, floor {floor}", case.name(), case.head);
-            assert_eq!(case.call_with_floor(&client, floor).await, Ok(reply.to_owned()), "{what}");
+            let reply = match (reply, &case.head) {
+                ("EPOCH", Some(head)) => format!("EPOCH {head}"),
+                ("EPOCH", None) => "EPOCH \"\"".into(),
+                _ => reply.to_owned(),
+            };
+            assert_eq!(case.call_with_floor(&client, floor).await, Ok(reply), "{what}");
             assert_eq!(dump(&client).await, case.all_before(), "{what}: something was written");
         }
     }

@@ -119,7 +119,9 @@ fn rest_of_the_trip(pid: u32, mut client: &std::net::TcpStream) -> Option<Vec<u8
 
 /// Users and videos straight into Redis: reading is what is counted.
 async fn plant(world: &World, owner: &Account, count: u64) {
-    let client = store::Client::connect(&world.redis_url, Duration::from_secs(10)).await.unwrap();
+    let client = store::Client::connect(&store::Address::parse(&world.redis_url).unwrap(), Duration::from_secs(10))
+        .await
+        .unwrap();
     let me = UserId(owner.id);
     let mut commands = Vec::new();
     let mut add = |name: &'static str, arguments: &[&dyn Display]| {

@@ -328,7 +328,7 @@ async fn a_repair_mends_every_damage_under_a_running_server() {
     assert_clean(&verify(&world, &[]).await);
 
     let client = at.server.client();
-    eventually("the server to serve again", async || (client.get("/readyz").await.status == 200).then_some(())).await;
+    eventually("the server to serve again", async || client.is_ready().await.then_some(())).await;
     assert_eq!(client.get_json(&profile).await, before);
     client.publish(&at.bob, "third").await;
     assert_clean(&verify(&world, &[]).await);

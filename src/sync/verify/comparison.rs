@@ -94,7 +94,7 @@ impl Comparison {
     /// compared then.
     async fn types(&mut self) -> Result<bool> {
         let progress = progress("types", redis::key_count(&self.run).await? as usize);
-        let mut cursor = Some("0".to_owned());
+        let mut cursor = Some(redis::KEYS_BEGIN.to_owned());
         while let Some(from) = cursor {
             let page = redis::scan_keys(&self.run, &from, SCAN_PAGE).await?;
             for (key, found) in redis::wrong_types(&self.run, &page.entries).await? {
@@ -111,7 +111,7 @@ impl Comparison {
     /// Keys of users and videos that Postgres does not have, and chats of another length.
     async fn keys(&mut self) -> Result<()> {
         let run = self.run.clone();
-        let pages = stream::try_unfold(Some("0".to_owned()), |cursor| async {
+        let pages = stream::try_unfold(Some(redis::KEYS_BEGIN.to_owned()), |cursor| async {
             let Some(cursor) = cursor else { return Ok(None) };
             let page = redis::scan_keys(&run, &cursor, SCAN_PAGE).await?;
             let subjects: Vec<Result<Subject>> = page.entries.into_iter().filter_map(Subject::of_key).map(Ok).collect();
@@ -122,20 +122,23 @@ impl Comparison {
 
     async fn rows(&mut self, rows: &Session) -> Result<()> {
         let totals = archive::totals(rows).await?;
-        let users = load::users(rows, 0).await?;
+        let everything = &load::Selection::everything();
+        let users = load::users(rows, everything).await?;
         let users = users.map_ok(|(id, _)| stream::iter([Subject::User(id), Subject::Favorited(id)].map(Ok)));
         self.pass("users", totals.users * 2, users.try_flatten()).await?;
-        let videos = load::videos(rows, 0).await?.map_ok(|video| Subject::Video { id: video.id, author: video.author });
+        let videos =
+            load::videos(rows, everything).await?.map_ok(|video| Subject::Video { id: video.id, author: video.author });
         self.pass("videos", totals.videos, videos).await?;
-        let likes = load::favorite_mirrors(rows, 0).await?;
+        let likes = load::favorite_mirrors(rows, everything).await?;
         let likes = likes.map_ok(|row| Subject::Like { user: UserId(row.edge.from), video: VideoId(row.edge.to) });
         self.pass("likes", totals.likes, likes).await?;
-        let follows = load::follows(rows, 0).await?;
+        let follows = load::follows(rows, everything).await?;
         let follows = follows.map_ok(|row| Subject::Follow { from: UserId(row.edge.from), to: UserId(row.edge.to) });
         self.pass("follows", totals.follows, follows).await?;
-        let comments = load::comments(rows, 0).await?.map_ok(|(video, record, _)| Subject::comment(video, &record));
+        let comments =
+            load::comments(rows, everything).await?.map_ok(|(video, record, _)| Subject::comment(video, &record));
         self.pass("comments", totals.comments, comments).await?;
-        let messages = load::messages(rows, 0).await?.map_ok(|record| Subject::message(&record));
+        let messages = load::messages(rows, everything).await?.map_ok(|record| Subject::message(&record));
         self.pass("messages", totals.messages, messages).await
     }
 

@@ -48,6 +48,12 @@ pub fn publishing(account: &Account, title: &str, bytes: &[u8]) -> Vec<u8> {
 }
 
 impl Client {
+    /// Whether it serves everything.
+    pub async fn is_ready(&self) -> bool {
+        let reply = self.get("/readyz").await;
+        reply.status == 200 && reply.json()["closed_buckets"] == 0
+    }
+
     pub async fn register(&self, name: &str) -> Account {
         let reply = self.request(&registering(name)).await.json();
         assert_eq!(reply["status_code"], 0, "{reply}");

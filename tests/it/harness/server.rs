@@ -62,7 +62,8 @@ impl Server {
                 // On a busy machine it listens before Redis is admitted.
                 let settled = async || {
                     let reply = server.client().get("/readyz").await.json();
-                    (reply["status_msg"] != "starting" && reply["status_msg"] != "redis recovering").then_some(())
+                    let unsettled = ["starting", "redis recovering"].iter().any(|word| reply["status_msg"] == *word);
+                    (!unsettled && reply["closed_buckets"] == 0).then_some(())
                 };
                 eventually("the server to be ready, or to say what is in the way", settled).await;
                 server
