@@ -1,30 +1,31 @@
-//! The commands and their flags.
+//! What each command does.
+
+mod commands;
 
 use std::io::{IsTerminal, Write};
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use clap::{Arg, ArgAction, ArgMatches, Command};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tracing::warn;
 
 use crate::archive::{Archive, migrate};
-use crate::config::{Config, SETTINGS, Setting};
+use crate::config::Config;
 use crate::dev::{Durability, Stack, StoreOptions};
 use crate::error::{Error, Result};
 use crate::seed::{self, Sizes};
 use crate::server;
 use crate::store::Slot;
-use crate::sync::{World, flush, verify};
+use crate::sync::{World, flush, verify, warmup};
 
 /// The description of the API; a test holds it against the running server.
 const OPENAPI: &str = include_str!("../docs/openapi.json");
 
 /// Exit codes: 0 done, 1 failed or differences found, 2 usage.
 pub fn main() -> ExitCode {
-    let matches = command().get_matches();
+    let matches = commands::command().get_matches();
     let Some((name, matches)) = matches.subcommand() else { return ExitCode::from(2) };
     if name == "probe" {
         let path = matches.get_one::<String>("file").cloned().unwrap_or_default();
@@ -60,8 +61,12 @@ pub fn main() -> ExitCode {
                 let options = verify::Options { json: matches.get_flag("json"), repair: matches.get_flag("repair") };
                 with_stores(&config, async |stores| verify_world(&config, stores, &options).await).await
             }
+            "warmup" => {
+                let options = commands::warmup(matches);
+                with_stores(&config, async |stores| warm_up(&config, stores, &options).await).await
+            }
             "seed" => {
-                let sizes = sizes(matches);
+                let sizes = commands::sizes(matches);
                 with_stores(&config, async |stores| seed_world(&config, stores, &sizes).await).await
             }
             _ => Err(Error::internal(format!("no command {name}"))),
@@ -78,120 +83,6 @@ pub fn main() -> ExitCode {
 fn failed(why: &str) -> ExitCode {
     eprintln!("riffle: {why}");
     ExitCode::FAILURE
-}
-
-fn command() -> Command {
-    let with_settings = |command: Command| command.args(SETTINGS.iter().map(setting_flag));
-    Command::new("riffle")
-        .version(env!("CARGO_PKG_VERSION"))
-        .about("A Redis-first, high-throughput short-video feed service")
-        .after_help("Every setting is a flag and an environment variable: `riffle --help` lists them.")
-        .after_long_help(settings_help())
-        .subcommand_required(true)
-        .arg_required_else_help(true)
-        .subcommand(with_settings(Command::new("dev").about("Start private Redis and Postgres, then serve").long_about(
-            "Starts a private Redis and a private Postgres in the data folder (unix sockets only), applies migrations, \
-             and serves. All data stays there between starts. The first Ctrl-C finishes what is under way and stops \
-             everything in order; a second one stops at once, and nothing that was acknowledged is lost.",
-        )))
-        .subcommand(with_settings(Command::new("serve").about("Serve, on the Redis and Postgres of the settings").long_about(
-            "Serves on RIFFLE_REDIS_URL and RIFFLE_POSTGRES_URL; without them on the private stores of the data folder.",
-        )))
-        .subcommand(with_settings(Command::new("migrate").about("Bring the tables of Postgres up to date").long_about(
-            "Applies the migrations that are missing. Safe to run again, and from several machines at once.",
-        )))
-        .subcommand(with_settings(
-            Command::new("flush").about("Wait until Postgres has all that was decided in Redis").long_about(
-                "Writes what the outbox holds to Postgres, or waits for the server that does, until it is empty: before a \
-                 deploy or a backup.",
-            ),
-        ))
-        .subcommand(with_settings(
-            Command::new("verify")
-                .about("Compare Redis with Postgres, and name every difference")
-                .long_about(
-                    "Compares, while servers run: both ends of every like and follow, every counter with its set, every \
-                     order with its set, and every list, comment and chat with Postgres. Whatever is still on its way to \
-                     Postgres is waited for, so that a write under way never shows as a difference. Each difference is a \
-                     line that names the place in Redis, what it holds and what it should hold.\n\n\
-                     Exit code: 0 they agree, 1 they differ, or could not be compared.",
-                )
-                .arg(switch("json", "Print one JSON object a line; the last one is the summary"))
-                .arg(switch(
-                    "repair",
-                    "Where they differ, load Redis anew from Postgres and compare again. What only Redis has is lost by it: \
-                     look at the differences first. Servers answer 503 until it is loaded",
-                )),
-        ))
-        .subcommand(with_settings(
-            Command::new("seed")
-                .about("Make a small world of users and videos worth looking at")
-                .long_about(
-                    "Registers users, publishes generated clips, and lets the users like, follow, comment and chat, all \
-                     through the same code as the API. The same --seed makes the same world; a world that is already \
-                     there is left as it is, one that was interrupted is completed. Needs ffmpeg.",
-                )
-                .arg(count("users", "50", "How many users"))
-                .arg(count("videos", "200", "How many videos"))
-                .arg(total("likes", "20 a video", "How many likes; never more than one by each user for each video of others"))
-                .arg(total("follows", "8 a user", "How many follows"))
-                .arg(total("comments", "4 a video", "How many comments"))
-                .arg(total("messages", "10 a user", "How many messages, all between friends"))
-                .arg(count("seed", "1", "Which world")),
-        ))
-        .subcommand(Command::new("openapi").about("Print the description of the API (OpenAPI 3.1, JSON)"))
-        .subcommand(
-            Command::new("probe").hide(true).about("Look into one file; used by the server itself").arg(Arg::new("file")),
-        )
-}
-
-fn setting_flag(setting: &'static Setting) -> Arg {
-    let flag: &'static str = Box::leak(setting.flag().into_boxed_str());
-    let help = setting_help(setting);
-    Arg::new(setting.name).long(flag).value_name("VALUE").help_heading("Settings").hide_short_help(true).help(help)
-}
-
-fn setting_help(setting: &Setting) -> String {
-    let default = if setting.default.is_empty() { "none" } else { setting.default };
-    format!("{} [default: {default}] [env: {}]", setting.help, setting.variable())
-}
-
-/// For the program's own help, which has no such flags.
-fn settings_help() -> String {
-    let mut text = "Settings, which are flags of every command; a flag wins over its environment variable:".to_owned();
-    for setting in SETTINGS {
-        text.push_str(&format!("\n  --{}\n          {}", setting.flag(), setting_help(setting)));
-    }
-    text
-}
-
-fn switch(name: &'static str, help: &'static str) -> Arg {
-    Arg::new(name).long(name).action(ArgAction::SetTrue).help(help)
-}
-
-fn count(name: &'static str, default: &'static str, help: &'static str) -> Arg {
-    Arg::new(name).long(name).default_value(default).value_parser(clap::value_parser!(u64)).help(help)
-}
-
-/// A total that follows from other sizes where it is not given.
-fn total(name: &'static str, default: &str, help: &str) -> Arg {
-    let help = format!("{help} [default: {default}]");
-    Arg::new(name).long(name).value_parser(clap::value_parser!(u64)).help(help)
-}
-
-fn sizes(matches: &ArgMatches) -> Sizes {
-    let given = |name: &str| matches.get_one::<u64>(name).copied();
-    let count = |name: &str| given(name).unwrap_or_default() as usize;
-    let total = |name: &str| given(name).map(|total| total as usize);
-    Sizes {
-        seed: given("seed").unwrap_or_default(),
-        users: count("users"),
-        videos: count("videos"),
-        likes: total("likes"),
-        follows: total("follows"),
-        comments: total("comments"),
-        messages: total("messages"),
-    }
 }
 
 fn log_to_stderr(config: &Config) {
@@ -284,6 +175,12 @@ async fn flush_outbox(config: &Arc<Config>, stores: Stores) -> Result<()> {
 async fn verify_world(config: &Arc<Config>, stores: Stores, options: &verify::Options) -> Result<()> {
     let world = World::open(config, &stores.redis_url, &stores.postgres_url)?;
     verify::verify(&world, options).await
+}
+
+async fn warm_up(config: &Arc<Config>, stores: Stores, options: &warmup::Options) -> Result<()> {
+    let world = World::open(config, &stores.redis_url, &stores.postgres_url)?;
+    migrate::migrate(&world.archive).await?;
+    warmup::warm_up(&world, options).await
 }
 
 async fn seed_world(config: &Arc<Config>, stores: Stores, sizes: &Sizes) -> Result<()> {

@@ -38,6 +38,11 @@ impl Bucket {
         (0..Bucket::COUNT as u16).map(Bucket)
     }
 
+    /// From its name, as it is displayed.
+    pub fn parse(name: &str) -> Option<Bucket> {
+        Bucket::all().find(|bucket| bucket.to_string() == name)
+    }
+
     pub fn number(self) -> u16 {
         self.0
     }

@@ -31,7 +31,7 @@
 //! 3. `lua/favorite_mirror.lua` in the bucket of the user follows by version. Then the answer.
 //! 4. Behind, on one elected server: `sync/flush.rs` writes the outbox to Postgres, rows and position in one transaction;
 //!    `sync/relay.rs` brings mirrors after their homes where a handler died; `sync/recovery.rs` loads a Redis that was
-//!    emptied or rewound. `sync/verify.rs` holds all three against each other.
+//!    emptied or rewound, as `sync/warmup.rs` does when asked to. `sync/verify.rs` holds all three against each other.
 //!
 //! # Another, with bytes: publishing
 //!

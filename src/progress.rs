@@ -18,6 +18,18 @@ impl Progress {
         self.bar.inc(count);
     }
 
+    /// Where a count that is kept elsewhere stands.
+    pub fn set(&self, position: u64) {
+        self.bar.set_position(position);
+    }
+
+    /// Prints a line of progress where there is no bar.
+    pub fn step(&self, line: &str) {
+        if self.bar.is_hidden() {
+            eprintln!("{}: {line}", self.what);
+        }
+    }
+
     /// Prints a line of the command's own output, without tearing the bar.
     pub fn say(&self, line: &str) {
         self.bar.suspend(|| println!("{line}"));

@@ -15,7 +15,7 @@ mod view;
 
 use std::future::Future;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Instant;
 
 use hyper::Method;
@@ -181,19 +181,25 @@ async fn dispatch(service: &Service, request: &mut Request, endpoint: Endpoint) 
 }
 
 /// Answers what a handler gave; a failed one keeps its endpoint's fields at their zero value. Faults are logged here
-/// and nowhere else.
+/// and nowhere else; of what is unavailable, one a second: it may be every request.
 async fn answered<T: Serialize + Default>(handler: impl Future<Output = Result<T>>) -> Response {
     match handler.await {
         Ok(value) => answer::success(&value),
         Err(fault) => {
             match fault.code {
                 Code::Internal => error!("{fault}"),
-                Code::Unavailable => warn!("{fault}"),
+                Code::Unavailable if is_first_of_this_second() => warn!("{fault}"),
                 _ => debug!("{fault}"),
             }
             answer::failure::<T>(&fault)
         }
     }
+}
+
+fn is_first_of_this_second() -> bool {
+    static SECOND: AtomicI64 = AtomicI64::new(0);
+    let second = view::now_ms() / 1_000;
+    SECOND.swap(second, Ordering::Relaxed) != second
 }
 
 impl Service {

@@ -7,6 +7,7 @@ pub mod migrate;
 pub mod users;
 pub mod verify;
 pub mod videos;
+pub mod warmup;
 
 use std::time::Duration;
 

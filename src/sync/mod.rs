@@ -16,6 +16,7 @@ pub mod register;
 mod relay;
 pub mod sweep;
 pub mod verify;
+pub mod warmup;
 mod world;
 
 pub use world::World;

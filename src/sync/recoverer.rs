@@ -39,12 +39,12 @@ pub async fn work(gate: Arc<Gate>) {
 
 /// Brings in order what is not, and loads what is closed. `replace`: also what is refused otherwise; foreign keys go.
 pub(super) async fn recover(gate: &Gate, pace: Arc<Pace>, replace: bool) -> Result<()> {
-    in_order(gate, pace, replace).await.map(drop)
+    in_order(gate, &pace, replace).await.map(drop)
 }
 
 /// Loads all of Redis anew, group by group, while the rest is served. Gives connections to what it became.
 pub(super) async fn reload(gate: &Gate) -> Result<Arc<Run>> {
-    let mut scene = in_order(gate, Arc::new(Pace::new(None)), false).await?;
+    let (mut scene, _) = in_order(gate, &Arc::new(Pace::new(None)), false).await?;
     let all: Vec<Bucket> = Bucket::all().collect();
     for group in groups(&scene, &all).await? {
         scene.reload(group, &Scope::ALL, None).await?;
@@ -53,8 +53,8 @@ pub(super) async fn reload(gate: &Gate) -> Result<Arc<Run>> {
     gate.admit().await
 }
 
-/// A scene in which all is in order and open.
-async fn in_order(gate: &Gate, pace: Arc<Pace>, replace: bool) -> Result<Scene> {
+/// A scene in which all is in order and open, and the buckets that were loaded to make it so.
+pub(super) async fn in_order(gate: &Gate, pace: &Arc<Pace>, replace: bool) -> Result<(Scene, Vec<Bucket>)> {
     let mut scene = open(gate, pace).await?;
     let rows = buckets::all(&scene.session).await?;
     let inspections = inspect(&scene.nodes).await?;
@@ -89,23 +89,25 @@ async fn in_order(gate: &Gate, pace: Arc<Pace>, replace: bool) -> Result<Scene> 
         settled = scene.settle(&unsettled, replace).await?;
         gate.announce().await;
     }
-    load_closed(gate, &mut scene, settled).await?;
-    Ok(scene)
+    let loaded = load_closed(gate, &mut scene, settled).await?;
+    Ok((scene, loaded))
 }
 
 /// Waits until no other recovery is under way.
-async fn open(gate: &Gate, pace: Arc<Pace>) -> Result<Scene> {
+async fn open(gate: &Gate, pace: &Arc<Pace>) -> Result<Scene> {
     let session = gate.archive.session().await?;
     buckets::lock_recovery(&session).await?;
     let nodes = cluster::connect(&gate.redis, gate.redis_timeout, &[]).await?;
     let run_ids = runs(&nodes).await?.into_iter().map(|run| run.run_id).collect();
     let installation = buckets::installation(&session).await?;
     let feed_window = gate.feed_window;
+    let pace = pace.clone();
     Ok(Scene { session, all: nodes.all, nodes: nodes.reached, run_ids, installation, feed_window, pace })
 }
 
-/// Loads all closed buckets of the nodes that can be reached. `settled`: what was left empty just now, and its epoch.
-async fn load_closed(gate: &Gate, scene: &mut Scene, settled: Option<(u64, Vec<Bucket>)>) -> Result<()> {
+/// Loads all closed buckets of the nodes that can be reached, and gives them. `settled`: what was left empty just now,
+/// and its epoch.
+async fn load_closed(gate: &Gate, scene: &mut Scene, settled: Option<(u64, Vec<Bucket>)>) -> Result<Vec<Bucket>> {
     let rows = buckets::all(&scene.session).await?;
     let reached = scene.nodes.iter().flat_map(|node| node.buckets.iter().copied());
     let closed: Vec<Bucket> = reached.filter(|bucket| !rows[bucket.index()].open).collect();
@@ -123,11 +125,11 @@ async fn load_closed(gate: &Gate, scene: &mut Scene, settled: Option<(u64, Vec<B
             gate.announce().await;
         }
     }
-    Ok(())
+    Ok(closed)
 }
 
 /// In which portions buckets are loaded: the feed and the newest videos first.
-async fn groups(scene: &Scene, buckets: &[Bucket]) -> Result<Vec<Vec<Bucket>>> {
+pub(super) async fn groups(scene: &Scene, buckets: &[Bucket]) -> Result<Vec<Vec<Bucket>>> {
     let newest = rows::newest_buckets(&scene.session, NEWEST_VIDEOS).await?;
     let is_first = |bucket: &Bucket| *bucket == Bucket::FEED || newest.contains(bucket);
     let (first, rest): (Vec<Bucket>, Vec<Bucket>) = buckets.iter().partition(|bucket| is_first(bucket));

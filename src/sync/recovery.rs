@@ -94,6 +94,12 @@ impl Scene {
         if self.nodes.len() > 1 {
             self.adopt(&closed, &lost_buckets, base_ms).await?;
         }
+        for place in places {
+            if let Err(error) = redis::rewrite_file(&self.nodes[*place].client).await {
+                // It is being rewritten already, or the operator keeps the command for himself.
+                warn!("Redis does not write its file anew: {error}");
+            }
+        }
         if !kept.is_empty() {
             self.deliver(&closed, &kept, base_ms).await?;
             let after = closed.rows.iter().map(|row| row.relayed).min().unwrap_or(0);
@@ -248,12 +254,6 @@ impl Scene {
         let bases = bases(opening, base_ms);
         try_join_all(bases.iter().map(|(bucket, base)| open_one(&closed.run, *bucket, *base))).await?;
         crash::point("recovery_opened");
-        for node in self.nodes.iter().filter(|node| node.buckets.iter().any(|bucket| opening.contains(bucket))) {
-            if let Err(error) = redis::rewrite_file(&node.client).await {
-                // It is being rewritten already, or the operator keeps the command for himself.
-                warn!("Redis does not write its file anew: {error}");
-            }
-        }
         buckets::open(&mut self.session, closed.epoch, &bases, run_ids, &closed.rows).await?;
         crash::point("recovery_admitted");
         Ok(())

@@ -32,3 +32,4 @@ mod storm;
 mod trips;
 mod user;
 mod verify;
+mod warmup;
