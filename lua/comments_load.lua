@@ -3,16 +3,25 @@
 -- ARGV  1 epoch  2 floor (0)  3... comment id, "<id> <user id> <text>", state: three for each comment
 -- Reply {'OK'} | {'EPOCH', head}
 -- Example  comments {}, 8192003 "8192003 7 hello" 1 -> {'OK'}; comments {"8192003 7 hello"}, video comments = 1
-for i = 0, (#KEYS - 1) / 2 - 1 do
-  local id, on = ARGV[i * 3 + 3], ARGV[i * 3 + 5] == '1'
-  local changed
-  if on then
-    changed = redis.call('ZADD', KEYS[i * 2 + 3], id, ARGV[i * 3 + 4])
-  else
-    changed = redis.call('ZREMRANGEBYSCORE', KEYS[i * 2 + 3], id, id)
+local row, rows = 0, (#KEYS - 1) / 2
+while row < rows do
+  local video, comments = KEYS[row * 2 + 2], KEYS[row * 2 + 3]
+  local on, step = {}, 0
+  repeat -- rows of one video come one after the other: one call for all of them
+    local id = ARGV[row * 3 + 3]
+    if ARGV[row * 3 + 5] == '1' then
+      on[#on + 1] = id
+      on[#on + 1] = ARGV[row * 3 + 4]
+    else
+      step = step - redis.call('ZREMRANGEBYSCORE', comments, id, id)
+    end
+    row = row + 1
+  until KEYS[row * 2 + 3] ~= comments
+  if #on > 0 then
+    step = step + redis.call('ZADD', comments, unpack(on))
   end
-  if changed == 1 then
-    redis.call('HINCRBY', KEYS[i * 2 + 2], 'comments', on and 1 or -1)
+  if step ~= 0 then
+    redis.call('HINCRBY', video, 'comments', step)
   end
 end
 return {'OK'}

@@ -3,15 +3,32 @@
 -- ARGV  1 epoch  2 floor (0)  3... video id, state, version: three for each like
 -- Reply {'OK'} | {'EPOCH', head}
 -- Example  likes {}, video 9 state 1 version 8192003 -> {'OK'}; likes {9}, liked {9 = 8192003}, user favorites = 1
-for i = 0, (#KEYS - 1) / 3 - 1 do
-  local video, on = ARGV[i * 3 + 3], ARGV[i * 3 + 4] == '1'
-  if redis.call(on and 'SADD' or 'SREM', KEYS[i * 3 + 3], video) == 1 then
-    redis.call('HINCRBY', KEYS[i * 3 + 2], 'favorites', on and 1 or -1)
+local row, rows = 0, (#KEYS - 1) / 3
+while row < rows do
+  local user, likes, liked = KEYS[row * 3 + 2], KEYS[row * 3 + 3], KEYS[row * 3 + 4]
+  local on, places, off = {}, {}, {}
+  repeat -- rows of one user come one after the other: one call for all of them
+    local video = ARGV[row * 3 + 3]
+    if ARGV[row * 3 + 4] == '1' then
+      on[#on + 1] = video
+      places[#places + 1] = ARGV[row * 3 + 5]
+      places[#places + 1] = video
+    else
+      off[#off + 1] = video
+    end
+    row = row + 1
+  until KEYS[row * 3 + 3] ~= likes
+  local step = 0
+  if #on > 0 then
+    step = redis.call('SADD', likes, unpack(on))
+    redis.call('ZADD', liked, unpack(places))
   end
-  if on then
-    redis.call('ZADD', KEYS[i * 3 + 4], ARGV[i * 3 + 5], video)
-  else
-    redis.call('ZREM', KEYS[i * 3 + 4], video)
+  if #off > 0 then
+    step = step - redis.call('SREM', likes, unpack(off))
+    redis.call('ZREM', liked, unpack(off))
+  end
+  if step ~= 0 then
+    redis.call('HINCRBY', user, 'favorites', step)
   end
 end
 return {'OK'}

@@ -3,11 +3,20 @@
 -- ARGV  1 epoch  2 floor (0)  3... user id, state: two for each like
 -- Reply {'OK'} | {'EPOCH', head}
 -- Example  likers {}, user 7 state 1 -> {'OK'}; likers {7}, video favorites = 1, author favorited = 1
-for i = 0, (#KEYS - 1) / 3 - 1 do
-  local on = ARGV[i * 2 + 4] == '1'
-  if redis.call(on and 'SADD' or 'SREM', KEYS[i * 3 + 4], ARGV[i * 2 + 3]) == 1 then
-    redis.call('HINCRBY', KEYS[i * 3 + 2], 'favorites', on and 1 or -1)
-    redis.call('HINCRBY', KEYS[i * 3 + 3], 'favorited', on and 1 or -1)
+local row, rows = 0, (#KEYS - 1) / 3
+while row < rows do
+  local video, user, likers = KEYS[row * 3 + 2], KEYS[row * 3 + 3], KEYS[row * 3 + 4]
+  local on, off = {}, {}
+  repeat -- rows of one video come one after the other: one call for all of them
+    local side = ARGV[row * 2 + 4] == '1' and on or off
+    side[#side + 1] = ARGV[row * 2 + 3]
+    row = row + 1
+  until KEYS[row * 3 + 4] ~= likers
+  local step = (#on > 0 and redis.call('SADD', likers, unpack(on)) or 0)
+    - (#off > 0 and redis.call('SREM', likers, unpack(off)) or 0)
+  if step ~= 0 then
+    redis.call('HINCRBY', video, 'favorites', step)
+    redis.call('HINCRBY', user, 'favorited', step)
   end
 end
 return {'OK'}

@@ -3,7 +3,14 @@
 -- ARGV  1 epoch  2 floor (0)  3... time, "<id> <sender id> <text>": two for each message
 -- Reply {'OK'} | {'EPOCH', head}
 -- Example  chat {}, 1672531201000 "8192003 7 hello" -> {'OK'}; chat {"8192003 7 hello" = 1672531201000}
-for i = 2, #KEYS do
-  redis.call('ZADD', KEYS[i], ARGV[i * 2 - 1], ARGV[i * 2])
+local row = 2
+while row <= #KEYS do
+  local chat, messages = KEYS[row], {}
+  repeat -- messages of one chat come one after the other: one call for all of them
+    messages[#messages + 1] = ARGV[row * 2 - 1]
+    messages[#messages + 1] = ARGV[row * 2]
+    row = row + 1
+  until KEYS[row] ~= chat
+  redis.call('ZADD', chat, unpack(messages))
 end
 return {'OK'}

@@ -120,6 +120,15 @@ async fn stream(
     Ok(rows.map_err(fault))
 }
 
+/// The chats of some buckets: lower and higher user id.
+pub async fn chats(
+    session: &Client,
+    buckets: &[Bucket],
+) -> Result<impl Stream<Item = Result<(UserId, UserId)>> + use<>> {
+    let rows = stream(session, include_str!("../../sql/queries/load_chats.sql"), &[&numbers(buckets)]).await?;
+    Ok(rows.map_ok(|row| (UserId::from(row.get::<_, i64>(0)), UserId::from(row.get::<_, i64>(1)))))
+}
+
 /// The newest `limit` videos, newest first.
 pub async fn feed(session: &Client, after: u64, limit: u64) -> Result<Vec<VideoId>> {
     let sql = include_str!("../../sql/queries/load_feed.sql");
@@ -159,6 +168,12 @@ pub async fn undelivered_videos(session: &Client, buckets: &[Bucket]) -> Result<
     Ok(rows.iter().map(|row| VideoId::from(row.get::<_, i64>(0))).collect())
 }
 
+/// How many bytes all rows take, known at once.
+pub async fn size(session: &Client) -> Result<u64> {
+    let row = session.query_one(include_str!("../../sql/queries/load_size.sql"), &[]).await.map_err(fault)?;
+    Ok(row.get::<_, i64>(0) as u64)
+}
+
 /// How many rows of some buckets there are to load.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Totals {
@@ -170,13 +185,6 @@ pub struct Totals {
     pub follows: u64,
     pub comments: u64,
     pub messages: u64,
-}
-
-impl Totals {
-    pub fn sum(&self) -> u64 {
-        let Totals { users, videos, favorites, follows, comments, messages } = self;
-        users + videos + favorites + follows + comments + messages
-    }
 }
 
 pub async fn totals(session: &Client, buckets: &[Bucket]) -> Result<Totals> {

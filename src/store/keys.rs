@@ -126,18 +126,24 @@ pub const USER_COUNTS: &[(&str, Scope)] = &[
 /// The same of [`video`].
 pub const VIDEO_COUNTS: &[(&str, Scope)] = &[("favorites", Scope::Favorites), ("comments", Scope::Comments)];
 
-/// What a kind of key is loaded with; `None` for heads, marks, outboxes and memories.
-pub fn scope_of(kind: &str) -> Option<Scope> {
-    Some(match kind {
-        "latest" | "latest_floor" => Scope::Feed,
-        "user" => Scope::Users,
-        "video" | "works" => Scope::Videos,
-        "likers" | "likes" | "liked" => Scope::Favorites,
-        "followers" | "followed_by" | "follows" | "followed" | "friends" => Scope::Follows,
-        "comments" => Scope::Comments,
-        "chat" => Scope::Messages,
-        _ => return None,
-    })
+/// What is loaded into the bucket of a user and belongs to him, with the scope it is loaded with.
+pub fn of_user(id: UserId) -> [(String, Scope); 9] {
+    [
+        (user(id), Scope::Users),
+        (works(id), Scope::Videos),
+        (likes(id), Scope::Favorites),
+        (liked(id), Scope::Favorites),
+        (followers(id), Scope::Follows),
+        (followed_by(id), Scope::Follows),
+        (follows(id), Scope::Follows),
+        (followed(id), Scope::Follows),
+        (friends(id), Scope::Follows),
+    ]
+}
+
+/// The same of a video.
+pub fn of_video(id: VideoId) -> [(String, Scope); 3] {
+    [(video(id), Scope::Videos), (likers(id), Scope::Favorites), (comments(id), Scope::Comments)]
 }
 
 /// The bucket of a key of ours; `None` for a key that riffle never makes.

@@ -13,7 +13,7 @@ use super::reply::Reply;
 use super::run::{Home, Run};
 use super::script;
 use crate::error::{Error, Result};
-use crate::id::Bucket;
+use crate::id::{Bucket, UserId, VideoId};
 use crate::model::Scope;
 
 /// What a Redis looks like before anything is believed of it.
@@ -124,26 +124,29 @@ pub async fn empty(client: &Client) -> Result<()> {
     Ok(())
 }
 
-/// Removes what a load of these scopes writes anew from closed buckets. Gives how many keys are gone.
-pub async fn clear(run: &Arc<Run>, client: &Client, buckets: &BTreeSet<Bucket>, scopes: &[Scope]) -> Result<u64> {
-    let mut doomed: BTreeMap<Bucket, Doomed> = BTreeMap::new();
+/// Removes all that a load writes anew from closed buckets, by looking through all keys. Gives how many are gone.
+pub async fn clear(run: &Arc<Run>, client: &Client, buckets: &BTreeSet<Bucket>) -> Result<u64> {
+    let mut doomed: BTreeMap<Bucket, Vec<String>> = BTreeMap::new();
     let mut waiting = 0;
     let mut removed = 0;
     let mut cursor = Some(START);
     while let Some(from) = cursor {
         let (keys, next) = scan(client, from).await?;
         for key in keys {
-            let Some(bucket) = keys::bucket_of(&key).filter(|bucket| buckets.contains(bucket)) else { continue };
+            let stays = key.starts_with("head:") || key.starts_with("riffle:");
+            let Some(bucket) = keys::bucket_of(&key).filter(|bucket| !stays && buckets.contains(bucket)) else {
+                continue;
+            };
             waiting += 1;
-            doomed.entry(bucket).or_default().add(key, scopes);
+            doomed.entry(bucket).or_default().push(key);
         }
         cursor = next;
         // Many keys of one bucket in one call, and few in memory.
         if waiting > CLEAR_AT || cursor.is_none() {
             waiting = 0;
-            for (bucket, doomed) in std::mem::take(&mut doomed) {
-                removed += doomed.keys.len() as u64;
-                doomed.remove(&Home::new(run, bucket), scopes).await?;
+            for (bucket, keys) in std::mem::take(&mut doomed) {
+                removed += keys.len() as u64;
+                Home::new(run, bucket).clear(&keys).await?;
             }
         }
     }
@@ -152,45 +155,54 @@ pub async fn clear(run: &Arc<Run>, client: &Client, buckets: &BTreeSet<Bucket>, 
 
 const START: Bytes = Bytes::from_static(b"0");
 const CLEAR_AT: usize = 50_000;
-const CLEAR_BATCH: usize = 500;
+const CLEAR_BATCH: usize = 1_000;
 
-/// Of one bucket.
-#[derive(Default)]
-struct Doomed {
-    keys: Vec<String>,
-    /// Hashes that stay, without the counts of what goes.
-    users: Vec<String>,
-    videos: Vec<String>,
-}
-
-impl Doomed {
-    fn add(&mut self, key: String, scopes: &[Scope]) {
-        let everything = scopes.len() == Scope::ALL.len();
-        match key.split_once(':').map_or("", |(kind, _)| kind) {
-            "head" | "riffle" => {}
-            "user" if !everything => self.users.push(key),
-            "video" if !everything => self.videos.push(key),
-            kind => {
-                if everything || keys::scope_of(kind).is_some_and(|scope| scopes.contains(&scope)) {
-                    self.keys.push(key);
-                }
-            }
+impl Home {
+    /// Removes keys of this bucket, which is closed.
+    async fn clear(&self, keys: &[String]) -> Result<()> {
+        for keys in keys.chunks(CLEAR_BATCH) {
+            self.call(&script::BUCKET_CLEAR, keys.iter().cloned(), []).await?;
         }
+        Ok(())
     }
 
-    async fn remove(self, home: &Home, scopes: &[Scope]) -> Result<()> {
-        for keys in self.keys.chunks(CLEAR_BATCH) {
-            home.call(&script::BUCKET_CLEAR, keys.iter().cloned(), []).await?;
-        }
-        for (hashes, counts) in [(self.users, keys::USER_COUNTS), (self.videos, keys::VIDEO_COUNTS)] {
-            let fields = counts.iter().filter(|(_, scope)| scopes.contains(scope));
-            let fields: Vec<Bytes> = fields.map(|(field, _)| Bytes::from_static(field.as_bytes())).collect();
-            if fields.is_empty() {
-                continue;
-            }
-            for hashes in hashes.chunks(CLEAR_BATCH) {
-                home.call(&script::COUNTS_CLEAR, hashes.iter().cloned(), fields.iter().cloned()).await?;
-            }
+    /// Removes what users have of these scopes; of what they are not loaded with, only the counts.
+    pub async fn clear_users(&self, users: &[UserId], scopes: &[Scope]) -> Result<()> {
+        let hashes = users.iter().map(|id| keys::user(*id)).collect();
+        self.clear_parts(users.iter().flat_map(|id| keys::of_user(*id)), hashes, keys::USER_COUNTS, scopes).await
+    }
+
+    /// The same of videos.
+    pub async fn clear_videos(&self, videos: &[VideoId], scopes: &[Scope]) -> Result<()> {
+        let hashes = videos.iter().map(|id| keys::video(*id)).collect();
+        self.clear_parts(videos.iter().flat_map(|id| keys::of_video(*id)), hashes, keys::VIDEO_COUNTS, scopes).await
+    }
+
+    pub async fn clear_chats(&self, chats: &[(UserId, UserId)]) -> Result<()> {
+        self.clear(&chats.iter().map(|(low, high)| keys::chat(*low, *high)).collect::<Vec<_>>()).await
+    }
+
+    pub async fn clear_feed(&self) -> Result<()> {
+        self.clear(&[keys::feed(), keys::feed_floor()]).await
+    }
+
+    async fn clear_parts(
+        &self,
+        parts: impl Iterator<Item = (String, Scope)>,
+        hashes: Vec<String>,
+        counts: &[(&'static str, Scope)],
+        scopes: &[Scope],
+    ) -> Result<()> {
+        let whole = scopes.len() == Scope::ALL.len();
+        // A hash that is not loaded with all that it counts stays.
+        let is_hash = |key: &str| key.starts_with("user:") || key.starts_with("video:");
+        let goes = |(key, scope): &(String, Scope)| scopes.contains(scope) && (whole || !is_hash(key));
+        let doomed: Vec<String> = parts.filter(goes).map(|(key, _)| key).collect();
+        self.clear(&doomed).await?;
+        let fields = counts.iter().filter(|(_, scope)| scopes.contains(scope));
+        let fields: Vec<Bytes> = fields.map(|(field, _)| Bytes::from_static(field.as_bytes())).collect();
+        if !whole && !fields.is_empty() {
+            self.call(&script::COUNTS_CLEAR, hashes, fields).await?;
         }
         Ok(())
     }

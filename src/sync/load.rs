@@ -72,6 +72,25 @@ pub(super) async fn load(session: &Session, run: &Arc<Run>, part: &Part<'_>, pac
     session.batch_execute("commit").await.map_err(crate::archive::fault)
 }
 
+/// Removes from closed buckets what a load of these scopes writes anew, as far as Postgres knows what there can be: all
+/// that servers ever wrote. (Looking through all keys of Redis for each group takes longer than loading it.)
+pub(super) async fn clear(session: &Session, run: &Arc<Run>, buckets: &[Bucket], scopes: &[Scope]) -> Result<()> {
+    let selection = &Selection::of(buckets, 0);
+    let clear = Calls { run, counted: None };
+    let users = rows::users(session, selection).await?.map_ok(|(id, _)| id);
+    clear.all(users, |id| id.bucket(), |home, users| async move { home.clear_users(&users, scopes).await }).await?;
+    let videos = rows::videos(session, selection).await?.map_ok(|video| video.id);
+    clear.all(videos, |id| id.bucket(), |home, videos| async move { home.clear_videos(&videos, scopes).await }).await?;
+    if scopes.contains(&Scope::Messages) {
+        let chats = rows::chats(session, buckets).await?;
+        clear.all(chats, |(low, _)| low.bucket(), |home, chats| async move { home.clear_chats(&chats).await }).await?;
+    }
+    if scopes.contains(&Scope::Feed) && buckets.contains(&Bucket::FEED) {
+        Home::new(run, Bucket::FEED).clear_feed().await?;
+    }
+    Ok(())
+}
+
 async fn load_scope(
     session: &Session,
     run: &Arc<Run>,
@@ -80,7 +99,7 @@ async fn load_scope(
     part: &Part<'_>,
     pace: &Pace,
 ) -> Result<()> {
-    let load = Load { run, scope, pace };
+    let load = Calls { run, counted: Some((scope, pace)) };
     match scope {
         Scope::Users => {
             let rows = rows::users(session, selection).await?;
@@ -131,29 +150,32 @@ async fn load_scope(
     }
 }
 
-struct Load<'a> {
+/// Calls with many rows each, some of them at once.
+struct Calls<'a> {
     run: &'a Arc<Run>,
-    scope: Scope,
-    pace: &'a Pace,
+    /// Where rows are counted, and as what.
+    counted: Option<(Scope, &'a Pace)>,
 }
 
-impl Load<'_> {
-    /// The rows come bucket by bucket; each call of `load` gets some of one bucket. Calls may overtake each other.
-    async fn all<T, Loaded: Future<Output = Result<()>>>(
+impl Calls<'_> {
+    /// The rows come bucket by bucket; each call gets some of one bucket. Calls may overtake each other.
+    async fn all<T, Called: Future<Output = Result<()>>>(
         &self,
         rows: impl Stream<Item = Result<T>>,
         bucket_of: impl Fn(&T) -> Bucket,
-        load: impl Fn(Home, Vec<T>) -> Loaded,
+        call: impl Fn(Home, Vec<T>) -> Called,
     ) -> Result<()> {
-        let load = &load;
+        let call = &call;
         rows.try_chunks(CHUNK)
             .map_err(|fault| fault.1)
             .map_ok(|chunk| stream::iter(batches(chunk, &bucket_of).into_iter().map(Ok)))
             .try_flatten()
             .try_for_each_concurrent(CONCURRENCY, |(bucket, batch)| async move {
                 let rows = batch.len();
-                load(Home::new(self.run, bucket), batch).await?;
-                self.pace.count(self.scope, rows).await;
+                call(Home::new(self.run, bucket), batch).await?;
+                if let Some((scope, pace)) = self.counted {
+                    pace.count(scope, rows).await;
+                }
                 Ok(())
             })
             .await

@@ -7,7 +7,7 @@ use tracing::{info, warn};
 
 use super::admission::{Gate, Verdict, inspect, runs};
 use super::load::Pace;
-use super::recovery::Scene;
+use super::recovery::{Clearing, Scene};
 use crate::archive::buckets;
 use crate::archive::load as rows;
 use crate::error::{Error, Result};
@@ -19,10 +19,10 @@ use crate::store::{Run, cluster};
 const RETRY_DELAY_MIN: Duration = Duration::from_millis(100);
 const RETRY_DELAY_MAX: Duration = Duration::from_secs(2);
 /// The buckets of so many videos are loaded first: the first pages of the feed.
-const NEWEST_VIDEOS: usize = 40;
-/// Groups are small enough that none is closed for long, and few: each costs a look through all keys.
+const NEWEST_VIDEOS: usize = 31;
+/// Groups are small enough that none is closed for long, and few: each waits for all that is decided elsewhere.
 const GROUPS_MAX: u64 = 8;
-const GROUP_ROWS_MIN: u64 = 50_000;
+const GROUP_BYTES_MIN: u64 = 4 << 20;
 
 /// Recovers whenever it is wanted, for ever.
 pub async fn work(gate: Arc<Gate>) {
@@ -47,7 +47,7 @@ pub(super) async fn reload(gate: &Gate) -> Result<Arc<Run>> {
     let (mut scene, _) = in_order(gate, &Arc::new(Pace::new(None)), false).await?;
     let all: Vec<Bucket> = Bucket::all().collect();
     for group in groups(&scene, &all).await? {
-        scene.reload(group, &Scope::ALL, None).await?;
+        scene.reload(group, &Scope::ALL, Clearing::Everything).await?;
         gate.announce().await;
     }
     gate.admit().await
@@ -115,12 +115,13 @@ async fn load_closed(gate: &Gate, scene: &mut Scene, settled: Option<(u64, Vec<B
     let is_empty = |bucket: &Bucket| empty.as_ref().is_some_and(|empty| empty.contains(bucket));
     for group in groups(scene, &closed).await? {
         let (empty, begun): (Vec<Bucket>, Vec<Bucket>) = group.iter().partition(|bucket| is_empty(bucket));
-        for (part, epoch) in [(empty, epoch), (begun, None)] {
+        let clearing = epoch.map_or(Clearing::Everything, Clearing::Settled);
+        for (part, clearing) in [(empty, clearing), (begun, Clearing::Everything)] {
             if part.is_empty() {
                 continue;
             }
             let count = part.len();
-            scene.reload(part, &Scope::ALL, epoch).await?;
+            scene.reload(part, &Scope::ALL, clearing).await?;
             info!(buckets = count, rows = scene.pace.total(), "loaded");
             gate.announce().await;
         }
@@ -133,8 +134,8 @@ pub(super) async fn groups(scene: &Scene, buckets: &[Bucket]) -> Result<Vec<Vec<
     let newest = rows::newest_buckets(&scene.session, NEWEST_VIDEOS).await?;
     let is_first = |bucket: &Bucket| *bucket == Bucket::FEED || newest.contains(bucket);
     let (first, rest): (Vec<Bucket>, Vec<Bucket>) = buckets.iter().partition(|bucket| is_first(bucket));
-    let rows = rows::totals(&scene.session, &rest).await?.sum();
-    let size = rest.len().div_ceil((rows / GROUP_ROWS_MIN).clamp(1, GROUPS_MAX) as usize).max(1);
+    let count = (rows::size(&scene.session).await? / GROUP_BYTES_MIN).clamp(1, GROUPS_MAX) as usize;
+    let size = rest.len().div_ceil(count).max(1);
     let rest = rest.chunks(size).map(<[Bucket]>::to_vec);
     Ok([first].into_iter().chain(rest).filter(|group| !group.is_empty()).collect())
 }

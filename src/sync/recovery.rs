@@ -75,6 +75,17 @@ struct Closed {
     run: Arc<Run>,
 }
 
+/// What is in the way of a load.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Clearing {
+    /// Nothing: the buckets were left closed and empty under this epoch just now.
+    Settled(u64),
+    /// What Postgres knows of.
+    Known,
+    /// Also what nobody knows of: all keys are looked through, and all scopes are loaded.
+    Everything,
+}
+
 impl Scene {
     /// Brings whole nodes in order, or empties them to be loaded: gives the epoch under which their buckets stay closed.
     /// All nodes that are not admitted, at once: no script may run on one that nobody has compared. `anew`: load even
@@ -115,7 +126,7 @@ impl Scene {
         let set: BTreeSet<Bucket> = lost_buckets.iter().copied().collect();
         let mut removed = 0;
         for place in lost {
-            removed += redis::clear(&closed.run, &self.nodes[place].client, &set, &Scope::ALL).await?;
+            removed += redis::clear(&closed.run, &self.nodes[place].client, &set).await?;
             crash::point("recovery_cleared");
         }
         let bases = bases(&lost_buckets, base_ms);
@@ -133,14 +144,14 @@ impl Scene {
         places.iter().map(|place| self.run_ids[*place].clone()).collect()
     }
 
-    /// Loads buckets anew and opens them. `settled`: the epoch under which they were left closed and empty just now.
-    pub(super) async fn reload(&mut self, buckets: Vec<Bucket>, scopes: &[Scope], settled: Option<u64>) -> Result<()> {
+    /// Loads buckets anew and opens them.
+    pub(super) async fn reload(&mut self, buckets: Vec<Bucket>, scopes: &[Scope], clearing: Clearing) -> Result<()> {
         if !self.all {
             return Err(Error::unavailable("buckets can be loaded once all nodes of Redis are there"));
         }
-        let closed = match settled {
-            Some(epoch) => self.still_closed(buckets, epoch).await?,
-            None => self.close(buckets, &[]).await?,
+        let closed = match clearing {
+            Clearing::Settled(epoch) => self.still_closed(buckets, epoch).await?,
+            _ => self.close(buckets, &[]).await?,
         };
         flush::drain_closed(&mut self.session, &closed.run, &closed.buckets, &closed.rows).await?;
         let set: BTreeSet<Bucket> = closed.buckets.iter().copied().collect();
@@ -151,9 +162,13 @@ impl Scene {
         let base_ms = now_ms().max(id::ms_of(closed.highest()) + 1);
         self.deliver(&closed, &closed.buckets, base_ms).await?;
         crash::point("recovery_delivered");
-        if settled.is_none() {
-            for node in self.nodes.iter().filter(|node| node.buckets.iter().any(|bucket| set.contains(bucket))) {
-                redis::clear(&closed.run, &node.client, &set, scopes).await?;
+        match clearing {
+            Clearing::Settled(_) => {}
+            Clearing::Known => load::clear(&self.session, &closed.run, &closed.buckets, scopes).await?,
+            Clearing::Everything => {
+                for node in self.nodes.iter().filter(|node| node.buckets.iter().any(|bucket| set.contains(bucket))) {
+                    redis::clear(&closed.run, &node.client, &set).await?;
+                }
             }
         }
         let part = Part { buckets: &closed.buckets, scopes, after: 0, feed_window: self.feed_window };

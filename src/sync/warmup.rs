@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use super::World;
 use super::load::Pace;
 use super::recoverer::{groups, in_order};
+use super::recovery::Clearing;
 use crate::archive::load::{self, Totals};
 use crate::archive::warmup;
 use crate::crash;
@@ -137,7 +138,7 @@ async fn load_all(world: &World, options: &Options, pace: &Arc<Pace>, bar: &Prog
         let (mut scene, _) = in_order(&world.gate, pace, false).await?;
         done.extend(&group);
         let count = group.len();
-        scene.reload(group, &scopes, None).await?;
+        scene.reload(group, &scopes, Clearing::Known).await?;
         warmup::done(&scene.session, &parts, &done.iter().copied().collect::<Vec<_>>()).await?;
         crash::point("warmup_group_done");
         bar.step(&format!("{count} buckets, {} rows so far", pace.total()));

@@ -64,7 +64,12 @@ async fn shown(client: &Client, at: &Furnished) -> Vec<Value> {
     ] {
         // The first to meet what was loaded anew may be refused.
         let answered = async || Some(client.get(&path).await).filter(|reply| reply.status == 200);
-        let text = eventually("an answer", answered).await.json().to_string();
+        let mut answer = eventually("an answer", answered).await.json();
+        if let Some(next_time) = answer.get_mut("next_time") {
+            // Depends on the clock.
+            next_time.take();
+        }
+        let text = answer.to_string();
         // Another server has another address.
         shown.push(
             text.split("http://127.0.0.1:").map(|part| part.trim_start_matches(|c: char| c.is_ascii_digit())).collect(),

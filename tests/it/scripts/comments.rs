@@ -102,6 +102,8 @@ fn loading() -> Vec<Case> {
         ],
         before: vec![video(before.len() as u8), comments(before)],
         after: vec![video(after.len() as u8), if after.is_empty() { gone_comments() } else { comments(after) }],
+        // Counted once for all rows.
+        any_type: if before.len() == after.len() { vec![keys::video(VIDEO)] } else { vec![] },
         ..Case::of(&script::COMMENTS_LOAD)
     };
     vec![

@@ -187,6 +187,7 @@ fn loading() -> Vec<Case> {
         Case {
             before: [counted(1, 5), vec![likers(&[MIA])]].concat(),
             after: [counted(1, 5), vec![likers(&[ZOE])]].concat(),
+            any_type: vec![keys::video(VIDEO), keys::user(MIA)],
             ..load("one likes it and one does no more", arguments![MIA, 0, ZOE, 1])
         },
         Case {
@@ -222,6 +223,7 @@ fn loading_mirrors() -> Vec<Case> {
         Case {
             before: likes(OLD_VERSION),
             after: vec![(keys::likes(MIA), set(&[VIDEO])), (keys::liked(MIA), sorted(&[(VIDEO, VERSION)]))],
+            any_type: vec![keys::user(MIA)],
             ..load("a like comes and one goes", arguments![FAR_VIDEO, 0, VERSION, VIDEO, 1, VERSION])
         },
         Case {
