@@ -4,6 +4,15 @@ use serde::Serialize;
 
 use crate::id::{UserId, VideoId};
 
+/// What a user registered with.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Registered {
+    pub name: String,
+    /// The name in the form that is unique.
+    pub name_key: String,
+    pub password_hash: String,
+}
+
 /// The facts of a video, which are the same in Redis and in Postgres.
 #[derive(Debug, Clone, PartialEq)]
 pub struct VideoRecord {
@@ -77,11 +86,12 @@ impl Scope {
     }
 }
 
-/// One entry of an outbox: a resulting state, never a delta. Its version is the entry's position.
+/// One entry of an outbox: a resulting state, never a delta, with all that a row needs: a Postgres that was put back has
+/// lost the row. Its version is the entry's position.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Change {
-    User { id: UserId },
-    Video { id: VideoId },
+    User { id: UserId, registered: Registered },
+    Video { id: VideoId, author: UserId, title: String, object: String },
     Cover { id: VideoId },
     Favorite(EdgeChange),
     Follow(EdgeChange),

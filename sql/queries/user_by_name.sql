@@ -1,5 +1,5 @@
 -- The account of a name.
 -- $1 name_key text
-select id, name, password_hash, version = 0 as pending
+select id, name, name_key, password_hash, version = 0 as pending
 from users
 where name_key = $1

@@ -8,7 +8,7 @@ use crate::auth::name;
 use crate::error::{Code, Error, Result};
 use crate::http::{Params, Request, TextKind, check_text};
 use crate::id::UserId;
-use crate::model::User;
+use crate::model::{Registered, User};
 use crate::store::{Home, user as store};
 use crate::sync::register as sync;
 
@@ -42,7 +42,8 @@ pub(super) async fn register(service: &Service, request: &mut Request) -> Result
         return Err(Code::NameTaken.into());
     }
     let password_hash = service.passwords.hash(password).await?;
-    let id = sync::register(run, service.archive.clone(), name, name_key, password_hash).await?;
+    let registered = Registered { name, name_key, password_hash };
+    let id = sync::register(run, service.archive.clone(), registered).await?;
     account(service, id)
 }
 
@@ -52,13 +53,13 @@ pub(super) async fn login(service: &Service, request: &mut Request) -> Result<Ac
     let password = params.required_text("password")?.to_owned();
 
     let found = users::by_name(&service.archive, &name_key).await?;
-    let known_hash = found.as_ref().map(|account| account.password_hash.clone());
+    let known_hash = found.as_ref().map(|account| account.registered.password_hash.clone());
     let right = service.passwords.verify(password, known_hash).await?;
     let Some(found) = found.filter(|_| right) else {
         return Err(Code::Credentials.into());
     };
     if found.pending {
-        Home::new(&service.slot.run()?, found.id.bucket()).show_user(found.id, &found.name).await?;
+        Home::new(&service.slot.run()?, found.id.bucket()).show_user(found.id, &found.registered).await?;
     }
     account(service, found.id)
 }

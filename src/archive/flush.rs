@@ -9,10 +9,10 @@ use std::collections::BTreeMap;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Error as PostgresError, Transaction};
 
-use super::{fault, users, videos};
+use super::fault;
 use crate::error::{Error, Result};
 use crate::id::Bucket;
-use crate::model::{Change, EdgeChange};
+use crate::model::{Change, EdgeChange, Registered};
 
 /// An outbox entry on its way to Postgres.
 pub struct Item<'a> {
@@ -108,8 +108,8 @@ async fn bury(transaction: &Transaction<'_>, item: &Item<'_>, reason: &str) -> R
 
 #[derive(Default)]
 struct Columns<'a> {
-    users: BTreeMap<i64, i64>,
-    videos: BTreeMap<i64, i64>,
+    users: BTreeMap<i64, (i64, &'a Registered)>,
+    videos: BTreeMap<i64, (i64, i64, &'a str, &'a str)>,
     covers: BTreeMap<i64, i64>,
     favorites: BTreeMap<(i64, i64), (i64, bool)>,
     follows: BTreeMap<(i64, i64), (i64, bool)>,
@@ -127,8 +127,12 @@ impl<'a> Columns<'a> {
             let version = item.position as i64;
             match item.change {
                 None => {}
-                Some(Change::User { id }) => drop(columns.users.insert(id.as_i64(), version)),
-                Some(Change::Video { id }) => drop(columns.videos.insert(id.as_i64(), version)),
+                Some(Change::User { id, registered }) => {
+                    columns.users.insert(id.as_i64(), (version, registered));
+                }
+                Some(Change::Video { id, author, title, object }) => {
+                    columns.videos.insert(id.as_i64(), (version, author.as_i64(), title, object));
+                }
                 Some(Change::Cover { id }) => drop(columns.covers.insert(id.as_i64(), version)),
                 Some(Change::Favorite(edge)) => drop(columns.favorites.insert(key(edge), (version, edge.on))),
                 Some(Change::Follow(edge)) => drop(columns.follows.insert(key(edge), (version, edge.on))),
@@ -149,10 +153,23 @@ impl<'a> Columns<'a> {
 async fn write(transaction: &Transaction<'_>, items: &[Item<'_>]) -> Result<(), PostgresError> {
     let columns = Columns::of(items);
     if !columns.users.is_empty() {
-        users::shown(transaction, columns.users.into_iter()).await?;
+        let ids: Vec<i64> = columns.users.keys().copied().collect();
+        let (versions, registered): (Vec<i64>, Vec<&Registered>) = columns.users.into_values().unzip();
+        let texts = |of: fn(&Registered) -> &str| registered.iter().map(|registered| of(registered)).collect();
+        let names: Vec<&str> = texts(|registered| &registered.name);
+        let keys: Vec<&str> = texts(|registered| &registered.name_key);
+        let hashes: Vec<&str> = texts(|registered| &registered.password_hash);
+        let sql = include_str!("../../sql/queries/flush_users.sql");
+        transaction.execute(sql, &[&ids, &versions, &names, &keys, &hashes]).await?;
     }
     if !columns.videos.is_empty() {
-        videos::shown(transaction, columns.videos.into_iter()).await?;
+        let ids: Vec<i64> = columns.videos.keys().copied().collect();
+        let versions: Vec<i64> = columns.videos.values().map(|row| row.0).collect();
+        let authors: Vec<i64> = columns.videos.values().map(|row| row.1).collect();
+        let titles: Vec<&str> = columns.videos.values().map(|row| row.2).collect();
+        let objects: Vec<&str> = columns.videos.values().map(|row| row.3).collect();
+        let sql = include_str!("../../sql/queries/flush_videos.sql");
+        transaction.execute(sql, &[&ids, &versions, &authors, &titles, &objects]).await?;
     }
     if !columns.covers.is_empty() {
         let (ids, versions): (Vec<i64>, Vec<i64>) = columns.covers.into_iter().unzip();

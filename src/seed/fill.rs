@@ -16,6 +16,7 @@ use crate::auth::password::Passwords;
 use crate::error::{Code, Error, Result};
 use crate::id::UserId;
 use crate::media::{Media, VideoKind};
+use crate::model::Registered;
 use crate::progress::progress;
 use crate::store::{Run, Slot, user};
 use crate::sync::publish::Upload;
@@ -103,8 +104,9 @@ async fn register_users(run: &Arc<Run>, archive: &Archive, planned: &[PlannedUse
         let id = match users::by_name(archive, &name_key).await? {
             Some(account) => account.id,
             None => {
-                let hash = passwords.hash(user.password.clone()).await?;
-                register::register(run.clone(), archive.clone(), user.name.clone(), name_key, hash).await?
+                let password_hash = passwords.hash(user.password.clone()).await?;
+                let registered = Registered { name: user.name.clone(), name_key, password_hash };
+                register::register(run.clone(), archive.clone(), registered).await?
             }
         };
         ids.push(id);

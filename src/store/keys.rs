@@ -18,6 +18,12 @@ pub fn outbox(bucket: Bucket) -> String {
     format!("outbox:{{{bucket}}}")
 }
 
+/// The position below which the bucket's outbox was trimmed: a Postgres that was put back to before it has lost what is
+/// nowhere else. Absent: nothing was. Written by `outbox_trim`.
+pub fn trimmed(bucket: Bucket) -> String {
+    format!("trimmed:{{{bucket}}}")
+}
+
 /// Hash `name`, and the counts `works` (videos), `favorited` (likes of them), `favorites` (videos liked), `follows`,
 /// `followers`; an absent one is 0. Each count moves in the script that changes the set it counts: `user_show`,
 /// `video_show`, `favorite_set`, `favorite_mirror`, `follow_set`, `follow_mirror`.
@@ -154,7 +160,7 @@ pub fn bucket_of(key: &str) -> Option<Bucket> {
         "feed" => Bucket::FEED,
         tag => Bucket::new(tag.strip_prefix('b')?.parse().ok()?).filter(|bucket| *bucket != Bucket::FEED)?,
     };
-    const OF_BUCKETS: &[&str] = &["head", "outbox", "recent", "latest", "latest_floor", "riffle"];
+    const OF_BUCKETS: &[&str] = &["head", "outbox", "trimmed", "recent", "latest", "latest_floor", "riffle"];
     const OF_ENTITIES: &[&str] = &[
         "user",
         "works",
@@ -188,7 +194,8 @@ mod tests {
         assert_eq!(user(UserId(id)), format!("user:{{b042}}:{id}"));
         let (user, video) = (UserId(id), VideoId(id));
         let of_user = [works(user), likes(user), liked(user), followers(user), followed_by(user), follows(user)];
-        let others = [followed(user), friends(user), chat(user, UserId(id + 1)), head(bucket), outbox(bucket)];
+        let others =
+            [followed(user), friends(user), chat(user, UserId(id + 1)), head(bucket), outbox(bucket), trimmed(bucket)];
         let of_video = [super::video(video), likers(video), comments(video), recent(bucket), super::user(user)];
         for key in of_user.into_iter().chain(others).chain(of_video) {
             assert_eq!(bucket_of(&key), Some(bucket), "{key}");

@@ -13,7 +13,7 @@ use super::run::{Home, Read, Run};
 use super::script;
 use crate::error::{Error, Result};
 use crate::id::{Bucket, UserId, VideoId};
-use crate::model::{Change, EdgeChange};
+use crate::model::{Change, EdgeChange, Registered};
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct OutboxEntry {
@@ -171,8 +171,20 @@ fn change(fields: &[String]) -> Option<Change> {
         Some(EdgeChange { from: number("from")?, to: number("to")?, on })
     };
     Some(match text("kind")? {
-        "user" => Change::User { id: UserId(number("id")?) },
-        "video" => Change::Video { id: VideoId(number("id")?) },
+        "user" => Change::User {
+            id: UserId(number("id")?),
+            registered: Registered {
+                name: text("name")?.to_owned(),
+                name_key: text("key")?.to_owned(),
+                password_hash: text("hash")?.to_owned(),
+            },
+        },
+        "video" => Change::Video {
+            id: VideoId(number("id")?),
+            author: UserId(number("author")?),
+            title: text("title")?.to_owned(),
+            object: text("object")?.to_owned(),
+        },
         "cover" => Change::Cover { id: VideoId(number("id")?) },
         "favorite" => Change::Favorite(edge()?),
         "follow" => Change::Follow(edge()?),
@@ -303,7 +315,17 @@ pub async fn forget(run: &Arc<Run>, mirror: Bucket, edges: &[Remembered]) -> Res
 /// Removes entries below a position.
 pub async fn trim(run: &Arc<Run>, bucket: Bucket, position: u64) -> Result<()> {
     let arguments = [Bytes::from(position.to_string())];
-    Home::new(run, bucket).call(&script::OUTBOX_TRIM, [keys::outbox(bucket)], arguments).await.map(drop)
+    let keys = [keys::outbox(bucket), keys::trimmed(bucket)];
+    Home::new(run, bucket).call(&script::OUTBOX_TRIM, keys, arguments).await.map(drop)
+}
+
+/// Where the outboxes of some buckets begin: entries below these positions may be gone.
+pub async fn beginnings(run: &Arc<Run>, buckets: &[Bucket]) -> Result<Vec<u64>> {
+    let mut read = Read::new(run);
+    for bucket in buckets {
+        read.push(*bucket, Command::new("GET").arg(keys::trimmed(*bucket)));
+    }
+    read.send().await?.iter().map(|reply| Ok(reply.number()?.unwrap_or(0))).collect()
 }
 
 #[cfg(test)]

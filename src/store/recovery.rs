@@ -27,6 +27,8 @@ pub struct Inspection {
     pub danger: Option<String>,
     /// One for each of the node's buckets; `None` where absent or unreadable.
     pub heads: Vec<Option<Head>>,
+    /// Entries of their outboxes below these positions may be gone.
+    pub beginnings: Vec<u64>,
 }
 
 /// The present life of a Redis process.
@@ -42,6 +44,7 @@ pub async fn inspect(client: &Client, buckets: &[Bucket]) -> Result<Inspection> 
     commands.push(Command::new("DBSIZE"));
     commands.extend(buckets.iter().map(|bucket| Command::new("GET").arg(keys::head(*bucket))));
     commands.extend(buckets.iter().map(|bucket| Command::new("GET").arg(keys::installation(*bucket))));
+    commands.extend(buckets.iter().map(|bucket| Command::new("GET").arg(keys::trimmed(*bucket))));
     let mut replies = Vec::with_capacity(commands.len());
     for answer in client.pipeline(commands).await {
         replies.push(answer?);
@@ -49,7 +52,11 @@ pub async fn inspect(client: &Client, buckets: &[Bucket]) -> Result<Inspection> 
     let [server, memory, persistence, count, of_buckets @ ..] = &replies[..] else {
         return Err(Error::internal("Redis answered too little"));
     };
-    let (heads, marks) = of_buckets.split_at(buckets.len().min(of_buckets.len()));
+    if of_buckets.len() != buckets.len() * 3 {
+        return Err(Error::internal("Redis answered too little"));
+    }
+    let (heads, rest) = of_buckets.split_at(buckets.len());
+    let (marks, beginnings) = rest.split_at(buckets.len());
     let ours = of_buckets.iter().filter(|reply| **reply != Reply::Nil).count() as u64;
     let mut installations = BTreeSet::new();
     for mark in marks {
@@ -61,6 +68,7 @@ pub async fn inspect(client: &Client, buckets: &[Bucket]) -> Result<Inspection> 
         has_data: count.required_number()? > ours,
         danger: danger(line(memory, "maxmemory_policy")?, line(persistence, "aof_enabled")?),
         heads: heads.iter().map(|head| Ok(head.text()?.and_then(Head::parse))).collect::<Result<_>>()?,
+        beginnings: beginnings.iter().map(|reply| Ok(reply.number()?.unwrap_or(0))).collect::<Result<_>>()?,
     })
 }
 

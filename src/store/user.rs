@@ -13,6 +13,7 @@ use super::run::{Home, Read, Run};
 use super::script;
 use crate::error::{Code, Result};
 use crate::id::UserId;
+use crate::model::Registered;
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct UserRecord {
@@ -88,9 +89,11 @@ impl Home {
     }
 
     /// Makes a user visible; repeating it is harmless. Gives the version of the change.
-    pub async fn show_user(&self, id: UserId, name: &str) -> Result<u64> {
+    pub async fn show_user(&self, id: UserId, registered: &Registered) -> Result<u64> {
         let keys = [keys::outbox(self.bucket()), keys::user(id)];
-        let arguments = [Bytes::from(id.to_string()), Bytes::copy_from_slice(name.as_bytes())];
+        let Registered { name, name_key, password_hash } = registered;
+        let texts = [name, name_key, password_hash].map(|text| Bytes::copy_from_slice(text.as_bytes()));
+        let arguments = std::iter::once(Bytes::from(id.to_string())).chain(texts);
         self.call_minting(&script::USER_SHOW, keys, arguments).await
     }
 }

@@ -157,7 +157,7 @@ pub fn kind_and_owners(key: &str) -> Option<(&str, Vec<u64>)> {
 /// The type that Redis should name for a key of ours.
 fn type_of(kind: &str) -> &'static str {
     match kind {
-        "head" | "riffle" | "latest_floor" => "string",
+        "head" | "riffle" | "trimmed" | "latest_floor" => "string",
         "outbox" => "stream",
         "user" | "video" => "hash",
         "likers" | "likes" | "followers" | "follows" => "set",

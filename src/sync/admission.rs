@@ -164,6 +164,17 @@ impl Gate {
             );
             return Ok(Verdict::Refuse("postgres put back", why));
         }
+        let mut lost = node.buckets.iter().zip(of_node.iter().zip(&inspection.beginnings));
+        if let Some((bucket, (row, beginning))) =
+            lost.find(|(_, (row, beginning))| row.open && row.position < **beginning)
+        {
+            let why = format!(
+                "Postgres was put back to before what the outbox of bucket {bucket} still holds (position {}, it begins \
+                 at {beginning}); nothing was reloaded",
+                row.position
+            );
+            return Ok(Verdict::Refuse("postgres put back", why));
+        }
         // What is closed in Postgres waits for its load, whatever its head says by now.
         let open = || of_node.iter().zip(&inspection.heads).filter(|(row, _)| row.open);
         let (rows, heads): (Vec<_>, Vec<_>) = open().map(|(row, head)| (*row, *head)).unzip();

@@ -70,6 +70,7 @@ impl Flusher {
             sleep(ELECTION_INTERVAL).await;
         }
         debug!("this server flushes the outbox");
+        self.expect_no_gap(&session).await?;
         let mut trimmed_at = Instant::now();
         loop {
             let run = self.slot.run()?;
@@ -86,6 +87,20 @@ impl Flusher {
                 }
             }
         }
+    }
+
+    /// A Postgres is put back between sessions: what it then lacks may not be in the outboxes any more.
+    async fn expect_no_gap(&self, session: &Session) -> Result<()> {
+        let run = self.slot.run()?;
+        let rows = buckets::positions(session).await?;
+        let open: Vec<(Bucket, u64)> = open_buckets(&run, &rows).map(|(bucket, row)| (bucket, row.position)).collect();
+        let buckets: Vec<Bucket> = open.iter().map(|(bucket, _)| *bucket).collect();
+        let beginnings = outbox::beginnings(&run, &buckets).await?;
+        if open.iter().zip(beginnings).any(|((_, position), beginning)| *position < beginning) {
+            run.admission.doubt(Doubt::Broken);
+            return Err(Error::unavailable("Postgres was put back to before what the outboxes still hold"));
+        }
+        Ok(())
     }
 
     /// Whether there may be more to do at once.

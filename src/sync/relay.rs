@@ -40,7 +40,7 @@ pub(super) async fn relay(
             Some(Change::Favorite(edge) | Change::Follow(edge)) => {
                 of_mirror.entry(id::bucket_of(edge.from)).or_default().push(entry);
             }
-            Some(Change::Video { id }) => {
+            Some(Change::Video { id, .. }) => {
                 let last = feed::insert(run, *id, feed_window).await?;
                 seen.insert(Bucket::FEED, last);
             }

@@ -24,6 +24,7 @@ mod message;
 mod model;
 mod openapi;
 mod publish;
+mod put_back;
 mod recovery;
 mod relation;
 mod scripts;

@@ -31,11 +31,11 @@ fn trimming() -> Vec<Case> {
     };
     let trim = |title, position: u64, after| Case {
         title,
-        keys: vec![keys::outbox(home())],
+        keys: vec![keys::outbox(home()), keys::trimmed(home())],
         arguments: arguments![position],
         before: outbox(&[first, second, third]),
         reply: format!("OK {LAST}"),
-        after,
+        after: [after, vec![(keys::trimmed(home()), text(position))]].concat(),
         ..Case::of(&script::OUTBOX_TRIM)
     };
     vec![
@@ -44,6 +44,11 @@ fn trimming() -> Vec<Case> {
         trim("nothing lies below the position", first, vec![]),
         trim("all lies below the position", LAST, vec![(keys::outbox(home()), stream(vec![]))]),
         Case { before: vec![], ..trim("an absent outbox stays so", LAST, vec![]) },
+        Case {
+            before: [outbox(&[second, third]), vec![(keys::trimmed(home()), text(second))]].concat(),
+            after: vec![],
+            ..trim("where it begins never goes back", first, vec![])
+        },
     ]
 }
 

@@ -21,24 +21,30 @@ pub fn cases() -> Vec<Case> {
         Case {
             title: "an absent user becomes visible",
             keys: vec![keys::outbox(home()), keys::user(MIA)],
-            arguments: arguments![MIA, "mia"],
+            arguments: arguments![MIA, "Mia", "mia", "hash"],
             reply: format!("OK {MINTED}"),
             after: vec![
-                (keys::user(MIA), hash(&[("name", &"mia")])),
-                (keys::outbox(home()), stream([entry(MINTED, &[("kind", &"user"), ("id", &MIA), ("name", &"mia")])])),
+                (keys::user(MIA), hash(&[("name", &"Mia")])),
+                (
+                    keys::outbox(home()),
+                    stream([entry(
+                        MINTED,
+                        &[("kind", &"user"), ("id", &MIA), ("name", &"Mia"), ("key", &"mia"), ("hash", &"hash")],
+                    )]),
+                ),
             ],
             ..Case::of(&script::USER_SHOW)
         },
         Case {
             title: "a visible user stays as he is",
             keys: vec![keys::outbox(home()), keys::user(MIA)],
-            arguments: arguments![MIA, "another name"],
+            arguments: arguments![MIA, "another name", "another name", "hash"],
             before: vec![(keys::user(MIA), hash(&[("name", &"mia"), ("works", &"3")]))],
             reply: format!("OK {MINTED}"),
             ..Case::of(&script::USER_SHOW)
         },
         Case {
-            title: "absent users are loaded, present ones stay",
+            title: "absent users are loaded, present ones keep their counts",
             keys: vec![keys::user(MIA), keys::user(NOAH)],
             arguments: arguments!["mia", "noah"],
             before: vec![(keys::user(MIA), hash(&[("name", &"mia"), ("works", &"3")]))],
