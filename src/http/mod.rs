@@ -1,7 +1,7 @@
 //! HTTP as this service speaks it, knowing no store and no endpoint.
 //!
 //! [`serve`] accepts connections and hands each [`Request`] to one handler. The handler reads [`Params`] (and, for an
-//! upload, the file, through [`read_upload`]), and answers by [`answer`] or [`serve_file`]. Everything a client can
+//! upload, the file, through [`read_upload`]), and answers by [`answer`], [`serve_file`] or [`serve_stream`]. Everything a client can
 //! stretch, be it time, bytes or counts, has a bound in [`limits`].
 
 pub mod answer;
@@ -27,7 +27,7 @@ use hyper::http::request::Parts;
 
 pub use body::Body;
 pub use cors::Cors;
-pub use file::{FileInfo, serve_file};
+pub use file::{FileInfo, serve_file, serve_stream};
 pub use limits::Limits;
 pub use multipart::{FileSink, read_upload};
 pub use params::Params;

@@ -1,4 +1,4 @@
-//! The three bodies an answer can have.
+//! The bodies an answer can have.
 
 use std::fs::File;
 use std::io;
@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
+use futures_util::stream::{BoxStream, Stream, StreamExt};
 use hyper::body::{Body, Frame, SizeHint};
 use tokio::task::JoinHandle;
 
@@ -18,6 +19,7 @@ pub enum ResponseBody {
     /// Taken out when it is sent.
     Full(Bytes),
     File(FilePieces),
+    Stream(StreamPieces),
 }
 
 impl Body for ResponseBody {
@@ -34,6 +36,7 @@ impl Body for ResponseBody {
                 Poll::Ready(Some(Ok(Frame::data(bytes))))
             }
             ResponseBody::File(pieces) => pieces.poll_piece(context).map(|piece| Some(piece?.map(Frame::data))),
+            ResponseBody::Stream(pieces) => pieces.poll_piece(context).map(|piece| Some(piece?.map(Frame::data))),
         }
     }
 
@@ -52,6 +55,7 @@ impl ResponseBody {
             ResponseBody::Empty => 0,
             ResponseBody::Full(bytes) => bytes.len() as u64,
             ResponseBody::File(pieces) => pieces.bytes_left,
+            ResponseBody::Stream(pieces) => pieces.bytes_left,
         }
     }
 }
@@ -85,6 +89,33 @@ impl FilePieces {
             self.bytes_left -= bytes;
         }
         Poll::Ready(Some(piece))
+    }
+}
+
+/// Bytes that come from elsewhere.
+pub struct StreamPieces {
+    stream: BoxStream<'static, io::Result<Bytes>>,
+    bytes_left: u64,
+}
+
+impl StreamPieces {
+    pub(super) fn new(stream: impl Stream<Item = io::Result<Bytes>> + Send + 'static, bytes: u64) -> StreamPieces {
+        StreamPieces { stream: stream.boxed(), bytes_left: bytes }
+    }
+
+    /// Another number of bytes than was promised is an error, which cuts the connection.
+    fn poll_piece(&mut self, context: &mut Context<'_>) -> Poll<Option<io::Result<Bytes>>> {
+        if self.bytes_left == 0 {
+            return Poll::Ready(None);
+        }
+        let Some(piece) = ready!(self.stream.poll_next_unpin(context)) else {
+            return Poll::Ready(Some(Err(io::ErrorKind::UnexpectedEof.into())));
+        };
+        Poll::Ready(Some(piece.and_then(|piece| {
+            let left = self.bytes_left.checked_sub(piece.len() as u64);
+            self.bytes_left = left.ok_or(io::ErrorKind::InvalidData)?;
+            Ok(piece)
+        })))
     }
 }
 
