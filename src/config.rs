@@ -66,7 +66,14 @@ settings! {
     data_dir: PathBuf = "./.riffle", path(), "Folder of media and, under `dev`, of the private stores";
     redis_url: Option<String> = "", url(&["redis://", "redis+unix://"]), "Redis, as redis://user:password@host:port/0 or redis+unix:///path; default: the private one of the data folder";
     #[secret] postgres_url: Option<String> = "", url(&["postgres://", "postgresql://"]), "Postgres, as postgres://user:password@host/database; default: the private one of the data folder";
-    media_url: Option<String> = "", url(&["http://", "https://"]), "Public base of play_url and cover_url; default: http://<listen>/media";
+    media_url: Option<String> = "", url(&["http://", "https://"]), "Public base of play_url and cover_url; default: that of the object store where it lets everybody read, else http://<listen>/media";
+    s3_endpoint: Option<String> = "", url(&["http://", "https://"]), "Object store for media (MinIO or any S3), as http://host:port; default: files in the data folder";
+    s3_bucket: String = "riffle", text(), "Bucket of the object store; made where it is missing";
+    s3_access_key: Option<String> = "", secret(1), "Access key of the object store";
+    #[secret] s3_secret_key: Option<String> = "", secret(1), "Secret key of the object store";
+    s3_region: String = "us-east-1", text(), "Region of the object store";
+    s3_timeout_ms: Duration = "2000", milliseconds(10..=600_000), "Longest wait for an answer of the object store; a second more for each 256 KiB sent";
+    s3_transfers_max: usize = "8", number(1..=1_000), "Uploads to the object store at once; each holds 5 MiB of memory, further ones wait";
     #[secret] token_secret: Option<String> = "", secret(32), "Key that signs tokens, 32 bytes or more; default: made once and kept in the data folder";
     token_ttl_s: Duration = "600000", seconds(60..=31_536_000), "Life of a token";
     utc_offset: time::UtcOffset = "+08:00", offset(), "Offset of the date strings in answers";

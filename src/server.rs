@@ -20,7 +20,7 @@ use crate::http::{self, Cors, Limits};
 use crate::media::Prober;
 use crate::store::Slot;
 use crate::sync::admission::{Gate, supervise};
-use crate::sync::{World, flush, pending, recoverer, sweep};
+use crate::sync::{World, flush, pending, prepare, recoverer, sweep};
 
 /// How long the line that says where it listens waits for Redis to be admitted.
 const READY_WAIT: Duration = Duration::from_secs(3);
@@ -31,7 +31,8 @@ pub async fn serve(world: World, token_secret: &[u8], mut stop: watch::Receiver<
     let listeners = listen(config.listen, config.threads())
         .map_err(|error| Error::unavailable(format!("cannot listen on {}: {error}", config.listen)))?;
     let address = listeners[0].local_addr().map_err(Error::internal)?;
-    let media_base = config.media_url.clone().unwrap_or_else(|| format!("http://{address}/media"));
+    let store_base = prepare::prepare(&world.media).await;
+    let media_base = config.media_url.clone().or(store_base).unwrap_or_else(|| format!("http://{address}/media"));
     let tokens = Tokens::new(token_secret, config.token_ttl_s);
     let passwords = Passwords::start(config.password_threads, config.password_queue_max)?;
     let prober = Arc::new(Prober::new("/proc/self/exe".into(), config.probe_timeout_ms));

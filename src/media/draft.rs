@@ -1,6 +1,5 @@
 //! An upload under way.
 
-use std::io;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
@@ -8,8 +7,9 @@ use tokio::fs::{File, OpenOptions};
 use tokio::io::{AsyncWriteExt, BufWriter};
 
 use super::container::VideoKind;
-use super::name::VideoName;
-use super::store::{Media, blocking, fault, move_synced, remove_if_there};
+use super::folder::remove_if_there;
+use super::name::{PublicName, VideoName};
+use super::store::{Media, fault};
 use crate::error::Result;
 
 /// A trip to tokio's blocking pool for each of these, not for each chunk of the network. An upload holds two: one that
@@ -23,7 +23,6 @@ pub struct Draft {
     path: PathBuf,
     file: BufWriter<File>,
     bytes: u64,
-    finished: bool,
 }
 
 impl Draft {
@@ -33,7 +32,7 @@ impl Draft {
         let opened = OpenOptions::new().write(true).create_new(true).open(&path).await;
         let mut file = opened.map_err(|error| fault("begin an upload", error))?;
         file.set_max_buf_size(BATCH_BYTES);
-        Ok(Draft { media, stem, path, file: BufWriter::with_capacity(BATCH_BYTES, file), bytes: 0, finished: false })
+        Ok(Draft { media, stem, path, file: BufWriter::with_capacity(BATCH_BYTES, file), bytes: 0 })
     }
 
     /// Adds a chunk. Waits while the disk is slower than the sender, so memory stays bounded. A full disk may show
@@ -57,25 +56,17 @@ impl Draft {
 
     /// Makes the file a video for ever: when this returns, it survives a power failure and is public.
     pub async fn finish(mut self, kind: VideoKind) -> Result<VideoName> {
-        let synced: io::Result<()> = async {
-            self.file.flush().await?;
-            self.file.get_ref().sync_all().await
-        }
-        .await;
-        synced.map_err(|error| fault("write an upload", error))?;
+        self.file.flush().await.map_err(|error| fault("write an upload", error))?;
         let video = VideoName::new(self.stem, kind);
-        let (from, to) = (self.path.clone(), self.media.video_path(video));
-        blocking("keep an upload", move || move_synced(&from, &to)).await?;
-        self.finished = true;
+        self.media.keep(self.path.clone(), PublicName::Video(video), self.bytes).await?;
         Ok(video)
     }
 }
 
 impl Drop for Draft {
+    /// A finished one in a folder has been moved already.
     fn drop(&mut self) {
-        if !self.finished
-            && let Err(error) = remove_if_there(&self.path)
-        {
+        if let Err(error) = remove_if_there(&self.path) {
             tracing::warn!(path = %self.path.display(), %error, "an unfinished upload stays until the sweep");
         }
     }
@@ -89,7 +80,7 @@ mod tests {
     #[tokio::test]
     async fn what_was_written_can_be_looked_at_before_the_end() {
         let folder = tempfile::tempdir().unwrap();
-        let media = Media::open(folder.path().to_owned()).unwrap();
+        let media = Media::in_folder(folder.path().to_owned()).unwrap();
         let mut draft = media.create_draft().await.unwrap();
         let chunk = Bytes::from(vec![7; 100_001]);
         for _ in 0..10 {
@@ -103,7 +94,7 @@ mod tests {
     #[tokio::test]
     async fn an_abandoned_draft_leaves_no_file() {
         let folder = tempfile::tempdir().unwrap();
-        let media = Media::open(folder.path().to_owned()).unwrap();
+        let media = Media::in_folder(folder.path().to_owned()).unwrap();
         let mut draft = media.create_draft().await.unwrap();
         draft.write(Bytes::from_static(b"half a film")).await.unwrap();
         let path = draft.written_path().await.unwrap().to_owned();
@@ -115,7 +106,7 @@ mod tests {
     #[tokio::test]
     async fn a_full_disk_is_unavailable_and_leaves_no_video() {
         let folder = tempfile::tempdir().unwrap();
-        let media = Media::open(folder.path().to_owned()).unwrap();
+        let media = Media::in_folder(folder.path().to_owned()).unwrap();
         let mut draft = media.create_draft().await.unwrap();
         draft.file = BufWriter::new(OpenOptions::new().write(true).open("/dev/full").await.unwrap());
         draft.write(Bytes::from_static(b"film")).await.unwrap();

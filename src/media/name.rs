@@ -56,7 +56,8 @@ impl FromStr for VideoName {
 
 /// Where a video's cover lies below the public media address: its own once `made`, a placeholder before.
 pub fn cover_path(video: VideoName, made: bool) -> String {
-    if made { format!("cover/{}.jpg", video.stem()) } else { format!("placeholder/{:x}.jpg", video.stem >> 124) }
+    let name = if made { PublicName::Cover(video.stem) } else { PublicName::Placeholder((video.stem >> 124) as u8) };
+    name.to_string()
 }
 
 pub(super) fn stem_text(stem: u128) -> String {
@@ -70,11 +71,26 @@ fn parse_stem(text: &str) -> Option<u128> {
 }
 
 /// A file that anybody may read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum PublicName {
     Video(VideoName),
     Cover(u128),
     Placeholder(u8),
+}
+
+const FOR_EVER: &str = "public, max-age=31536000, immutable";
+/// A later version may draw them anew.
+const A_DAY: &str = "public, max-age=86400";
+
+/// Where a file lies below the root of its store, which is also its public path.
+impl fmt::Display for PublicName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            PublicName::Video(video) => write!(f, "video/{video}"),
+            PublicName::Cover(stem) => write!(f, "cover/{}.jpg", stem_text(*stem)),
+            PublicName::Placeholder(number) => write!(f, "placeholder/{number:x}.jpg"),
+        }
+    }
 }
 
 impl PublicName {
@@ -91,6 +107,20 @@ impl PublicName {
                 _ => None,
             },
             _ => None,
+        }
+    }
+
+    pub(super) fn content_type(self) -> &'static str {
+        match self {
+            PublicName::Video(video) => video.content_type(),
+            PublicName::Cover(_) | PublicName::Placeholder(_) => "image/jpeg",
+        }
+    }
+
+    pub(super) fn cache_control(self) -> &'static str {
+        match self {
+            PublicName::Video(_) | PublicName::Cover(_) => FOR_EVER,
+            PublicName::Placeholder(_) => A_DAY,
         }
     }
 }
@@ -135,6 +165,9 @@ mod tests {
         assert_eq!(PublicName::parse(&cover_path(name, false)), Some(PublicName::Placeholder(0)));
         assert_eq!(PublicName::parse("placeholder/c.jpg"), Some(PublicName::Placeholder(12)));
         assert_eq!(PublicName::parse(&format!("video/{NAME}")), Some(PublicName::Video(name)));
+        for path in [cover_path(name, true), cover_path(name, false), format!("video/{NAME}")] {
+            assert_eq!(PublicName::parse(&path).unwrap().to_string(), path);
+        }
         for wrong in [
             "",
             "video",

@@ -25,6 +25,7 @@ use crate::sync::{World, publish, register};
 const PIECE_BYTES: usize = 256 * 1024;
 
 pub async fn fill(stores: World, sizes: &Sizes) -> Result<()> {
+    stores.media.prepare().await?;
     let slot = Arc::new(Slot::default());
     let admission = stores.admit(slot.clone());
     let ready = tokio::time::timeout(std::time::Duration::from_secs(600), slot.whole()).await;

@@ -99,7 +99,14 @@ impl Covers {
         let Ok(name) = video.object.parse::<VideoName>() else {
             return Ok(CoverOutcome::Failed(format!("{:?} is no name of a media file", video.object)));
         };
-        let outcome = self.maker.make(&self.media.video_path(name), name.kind()).await?;
+        // A bucket's video is copied for it: without ffmpeg that would be in vain.
+        if !self.maker.has_ffmpeg() {
+            return Ok(CoverOutcome::NoFfmpeg);
+        }
+        let Some(film) = self.media.local_video(name).await? else {
+            return Ok(CoverOutcome::Failed("its file is gone".to_owned()));
+        };
+        let outcome = self.maker.make(film.path(), name.kind()).await?;
         if let CoverOutcome::Made(bytes) = &outcome {
             self.media.write_cover(name, bytes.clone()).await?;
             crash::point("cover_kept");

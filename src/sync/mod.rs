@@ -9,6 +9,7 @@ pub mod flush;
 mod load;
 mod neighbors;
 pub mod pending;
+pub mod prepare;
 pub mod publish;
 pub mod recoverer;
 mod recovery;

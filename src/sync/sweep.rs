@@ -1,4 +1,5 @@
-//! Sweeping media: files that no row names are what died between the bytes and the row.
+//! Sweeping media: files that no row names are what died between the bytes and the row, uploads without an end what
+//! died on the way to them.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -28,9 +29,10 @@ pub async fn work(archive: Archive, media: Media, orphan_age: Duration) {
 
 async fn pass(archive: &Archive, media: &Media, orphan_age: Duration) -> Result<u64> {
     let mut removed = media.remove_stale_drafts(DRAFT_AGE).await?;
-    let mut old = media.old_videos(orphan_age).await?;
+    removed += media.remove_unfinished_uploads(orphan_age).await?;
+    let mut old = media.old_videos(orphan_age, BATCH).await?;
     loop {
-        let names = old.next_batch(BATCH).await?;
+        let names = old.next_batch().await?;
         if names.is_empty() {
             return Ok(removed);
         }

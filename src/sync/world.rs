@@ -13,7 +13,7 @@ use super::flush::Flusher;
 use super::recoverer;
 use crate::archive::Archive;
 use crate::config::Config;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::media::{CoverMaker, Media};
 use crate::store::{Address, Slot};
 
@@ -31,10 +31,7 @@ impl World {
         let redis = Address::parse(redis_url)?;
         let archive = Archive::new(postgres_url, config.postgres_connections_max, config.postgres_timeout_ms)?;
         let gate = Gate::new(redis, config.redis_timeout_ms, archive.clone(), config.feed_window, config.redis_unsafe);
-        // Absolute: child processes that look into files run in folders of their own.
-        let media = std::path::absolute(config.data_dir.join("media"))
-            .and_then(Media::open)
-            .map_err(|error| Error::unavailable(format!("media folder: {error}")))?;
+        let media = Media::of(config)?;
         let backlog = Arc::new(Backlog::new(config.outbox_entries_max));
         // A flush begins at once when it is wanted, and takes a few waits for Postgres.
         let durable = Arc::new(Durable::new(config.postgres_timeout_ms * 2));

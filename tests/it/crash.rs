@@ -78,15 +78,12 @@ async fn videos_of_one_user(client: &Client, account: &Account) -> Vec<String> {
     titles(&list).into_iter().map(str::to_owned).collect()
 }
 
-fn media_files(world: &World, folder: &str) -> usize {
-    fs::read_dir(world.data_dir().join("media").join(folder)).unwrap().count()
-}
-
 /// As if an hour had passed.
 fn age_media_files(world: &World) {
     for folder in ["video", "incoming"] {
-        for entry in fs::read_dir(world.data_dir().join("media").join(folder)).unwrap() {
-            let file = fs::File::options().write(true).open(entry.unwrap().path()).unwrap();
+        for file in world.media_files(folder) {
+            let path = world.media_folder(folder).join(Path::new(&file).file_name().unwrap());
+            let file = fs::File::options().write(true).open(path).unwrap();
             file.set_modified(SystemTime::now() - Duration::from_secs(7_200)).unwrap();
         }
     }
@@ -150,7 +147,7 @@ async fn an_upload_that_died_anywhere_is_whole_or_nothing_after_a_restart() {
         let seen = videos_seen_so_far(&server.client(), &mia).await;
         assert!(expected.ends_with(&seen) || expected == seen, "{point}: {seen:?}");
         let swept = async || {
-            let (kept, begun) = (media_files(&world, "video"), media_files(&world, "incoming"));
+            let (kept, begun) = (world.media_files("video").len(), world.media_files("incoming").len());
             (kept == expected.len() && begun == 0).then_some(())
         };
         eventually("the files without a row to be swept", swept).await;

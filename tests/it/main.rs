@@ -22,6 +22,7 @@ mod large_upload;
 mod media;
 mod message;
 mod model;
+mod object_store;
 mod openapi;
 mod publish;
 mod put_back;

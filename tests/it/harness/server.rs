@@ -15,6 +15,7 @@ use tokio::time::timeout;
 
 use super::client::Client;
 use super::eventually::eventually;
+use super::object_store::ObjectStore;
 use super::world::World;
 
 const READY: &str = "riffle listening on http://";
@@ -170,7 +171,8 @@ pub async fn run_command(arguments: &[&str], data_dir: &Path, settings: &[(&str,
 
 fn in_world<'a>(world: &'a World, settings: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
     let stores = [("redis_url", world.redis_url.as_str()), ("postgres_url", world.postgres_url.as_str())];
-    stores.into_iter().chain(settings.iter().copied()).collect()
+    let object_store = world.object_store.iter().flat_map(ObjectStore::settings);
+    stores.into_iter().chain(object_store).chain(settings.iter().copied()).collect()
 }
 
 /// No setting of the person who runs the tests gets through. Later settings win over earlier ones; `CRASH_AT`, which

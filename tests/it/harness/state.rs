@@ -38,7 +38,13 @@ impl World {
 
     /// `video/…`, `cover/…`, or `incoming/…` for uploads under way.
     pub fn media_files(&self, folder: &str) -> Vec<String> {
-        let entries = std::fs::read_dir(self.data_dir().join("media").join(folder)).unwrap();
+        let entries = match std::fs::read_dir(self.media_folder(folder)) {
+            // An object store has folders only where there are objects.
+            Err(error) if self.object_store.is_some() && error.kind() == std::io::ErrorKind::NotFound => {
+                return Vec::new();
+            }
+            entries => entries.unwrap(),
+        };
         let name = |entry: std::io::Result<std::fs::DirEntry>| entry.unwrap().file_name().into_string().unwrap();
         let mut files: Vec<String> = entries.map(|entry| format!("{folder}/{}", name(entry))).collect();
         files.sort();

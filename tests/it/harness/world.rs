@@ -8,6 +8,7 @@ use riffle::dev::{Durability, Places, StoreKind, StoreOptions, StoreProcess};
 use rustix::process::geteuid;
 use tempfile::TempDir;
 
+use super::object_store::{ObjectStore, Policies};
 use super::postgres::new_database;
 use super::server::migrate;
 
@@ -18,19 +19,46 @@ pub const THROWAWAY: StoreOptions =
 /// or with `alone`, it runs as most installations do.
 const REDIS_MODE: &str = "TEST_REDIS";
 
+/// With `s3`, every world's media lie in an object store that lets nobody read but its owner, so that they are served
+/// through riffle; without it, or with `folder`, in the data folder.
+const MEDIA: &str = "TEST_MEDIA";
+
 pub struct World {
     pub redis: StoreProcess,
     /// Only where the test asked for one of its own; else all tests share one.
     postgres: Option<StoreProcess>,
     pub redis_url: String,
     pub postgres_url: String,
+    /// None: media lie in the data folder.
+    pub object_store: Option<ObjectStore>,
     folder: TempDir,
 }
 
 impl World {
     pub async fn start() -> World {
         let (redis, folder) = start_redis().await;
-        World { redis_url: redis.url(), redis, postgres: None, postgres_url: new_database().await, folder }
+        World {
+            redis_url: redis.url(),
+            redis,
+            postgres: None,
+            postgres_url: new_database().await,
+            object_store: object_store_wanted().then(|| ObjectStore::start(Policies::Refused)),
+            folder,
+        }
+    }
+
+    /// Media lie in an object store of its own.
+    pub async fn start_with_object_store(policies: Policies) -> World {
+        let mut world = World::start().await;
+        world.object_store = Some(ObjectStore::start(policies));
+        world
+    }
+
+    /// Media lie in the data folder, whatever the other tests use.
+    pub async fn start_with_media_folder() -> World {
+        let mut world = World::start().await;
+        world.object_store = None;
+        world
     }
 
     /// For tests that stop or freeze Postgres; costs most of a second.
@@ -40,7 +68,8 @@ impl World {
         let postgres = StoreProcess::start(StoreKind::Postgres, &places, THROWAWAY).await.unwrap();
         let postgres_url = postgres.url();
         migrate(&postgres_url, folder.path()).await;
-        World { redis_url: redis.url(), redis, postgres: Some(postgres), postgres_url, folder }
+        let object_store = object_store_wanted().then(|| ObjectStore::start(Policies::Refused));
+        World { redis_url: redis.url(), redis, postgres: Some(postgres), postgres_url, object_store, folder }
     }
 
     /// Panics unless the world was started with its own.
@@ -52,6 +81,14 @@ impl World {
     pub fn data_dir(&self) -> PathBuf {
         self.folder.path().to_owned()
     }
+
+    /// Where files of a kind lie: `video`, `cover`, or `incoming` for uploads under way.
+    pub fn media_folder(&self, kind: &str) -> PathBuf {
+        match &self.object_store {
+            Some(store) if kind != "incoming" => store.folder().join(kind),
+            _ => self.data_dir().join("media").join(kind),
+        }
+    }
 }
 
 impl Drop for World {
@@ -60,6 +97,14 @@ impl Drop for World {
         if let Some(postgres) = &self.postgres {
             postgres.kill_and_wait();
         }
+    }
+}
+
+fn object_store_wanted() -> bool {
+    match std::env::var(MEDIA).as_deref() {
+        Ok("s3") => true,
+        Ok("folder") | Err(_) => false,
+        Ok(other) => panic!("{MEDIA}={other}: give `s3` or `folder`"),
     }
 }
 
