@@ -15,6 +15,8 @@ use crate::archive::{Archive, migrate};
 use crate::config::Config;
 use crate::dev::{Durability, Stack, StoreOptions};
 use crate::error::{Error, Result};
+use crate::healthcheck;
+use crate::media_command;
 use crate::seed::{self, Sizes};
 use crate::server;
 use crate::store::Slot;
@@ -56,6 +58,8 @@ pub fn main() -> ExitCode {
                 Some(postgres_url) => migrate_database(postgres_url).await,
                 None => with_stores(&config, async |stores| migrate_database(&stores.postgres_url).await).await,
             },
+            "healthcheck" => healthcheck::run(&config).await,
+            "media" => media_command::run(&config, matches).await,
             "flush" => with_stores(&config, async |stores| flush_outbox(&config, stores).await).await,
             "verify" => {
                 let options = verify::Options { json: matches.get_flag("json"), repair: matches.get_flag("repair") };

@@ -4,13 +4,14 @@
 //!
 //! ```text
 //! main, cli, server      commands and flags; the threads of the process
+//!   healthcheck, media_command   two commands that need no Redis
 //!   api                  the endpoints, one file per word
 //!   sync                 the only place where Redis and Postgres meet
 //!   seed, dev            demo data; private Redis and Postgres processes
 //!     http               listening, parameters, answers; knows no store
 //!     store              Redis: keys.rs is the whole data model, run.rs the only way in, lua/ what changes it
 //!     archive            Postgres: one function for each file of sql/queries
-//!     media              files, what is a video, covers
+//!     media              files in a folder or in S3, what is a video, covers
 //!     auth               tokens, passwords, names
 //!       config, error, id, model, crash
 //! ```
@@ -37,7 +38,7 @@
 //!
 //! 1. `api/publish.rs` streams the part `data` into a draft file, then looks at token and title.
 //! 2. `media/probe.rs` has a child process look into the file.
-//! 3. `sync/publish.rs`: mint an id in the author's bucket (`lua/id_mint.lua`), fsync the file under a random name,
+//! 3. `sync/publish.rs`: mint an id in the author's bucket (`lua/id_mint.lua`), keep the file under a random name,
 //!    write the row to Postgres, make the video visible (`lua/video_show.lua`: hash, list, count, outbox entry at once),
 //!    put it into the feed (`lua/feed_insert.lua`). Then the answer.
 //! 4. Behind: `sync/pending.rs` completes what a crash between two steps left;
@@ -64,9 +65,11 @@ pub mod config;
 pub mod crash;
 pub mod dev;
 pub mod error;
+mod healthcheck;
 pub mod http;
 pub mod id;
 pub mod media;
+mod media_command;
 pub mod model;
 mod progress;
 pub mod seed;

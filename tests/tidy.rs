@@ -15,7 +15,7 @@ use riffle::store::script;
 const LAYERS: &[&[&str]] = &[
     &["main"],
     &["cli"],
-    &["server"],
+    &["server", "healthcheck", "media_command"],
     &["api", "seed"],
     &["sync", "dev"],
     &["http", "store", "archive", "media", "auth"],

@@ -5,7 +5,9 @@ use std::collections::BTreeSet;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use crate::config::{SETTINGS, Setting};
+use crate::healthcheck;
 use crate::id::Bucket;
+use crate::media_command;
 use crate::model::Scope;
 use crate::seed::Sizes;
 use crate::sync::warmup;
@@ -107,6 +109,8 @@ pub(super) fn command() -> Command {
                 .arg(total("messages", "10 a user", "How many messages, all between friends"))
                 .arg(count("seed", "1", "Which world")),
         ))
+        .subcommand(with_settings(media_command::command()))
+        .subcommand(with_settings(healthcheck::command()))
         .subcommand(Command::new("openapi").about("Print the description of the API (OpenAPI 3.1, JSON)"))
         .subcommand(
             Command::new("probe").hide(true).about("Look into one file; used by the server itself").arg(Arg::new("file")),

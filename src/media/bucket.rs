@@ -26,6 +26,8 @@ use super::store::Shelf;
 use crate::error::{Error, Result};
 
 pub(super) const PREFIX: &str = "media/";
+/// Says whose the bucket is; nobody but its owner reads it.
+const OWNER: &str = "riffle/installation";
 /// The least that S3 takes for a part; an upload holds one in memory.
 pub(super) const PART_BYTES: u64 = 5 << 20;
 const PARTS_MAX: u64 = 10_000;
@@ -78,6 +80,24 @@ impl Bucket {
             true => Ok(()),
             false => Err(Error::unavailable("the object store has no such bucket")),
         }
+    }
+
+    /// Whether the bucket is that of the installation: the first one that asks becomes its owner for good.
+    pub(super) async fn belongs_to(&self, installation: &str) -> Result<bool> {
+        let installation = Bytes::copy_from_slice(installation.as_bytes());
+        self.run(|s3| async move {
+            if s3.stat(OWNER).await?.is_none() {
+                let labels = Labels { content_type: "text/plain", cache_control: "no-store" };
+                s3.put(OWNER, installation.clone(), labels).await?;
+            }
+            let Some(mut pieces) = s3.get(OWNER, None).await? else { return Ok(false) };
+            let mut owner = Vec::new();
+            while let Some(piece) = pieces.next().await {
+                owner.extend_from_slice(&piece?);
+            }
+            Ok(owner == installation)
+        })
+        .await
     }
 
     pub(super) async fn stat(&self, name: PublicName) -> Result<Option<Stat>> {

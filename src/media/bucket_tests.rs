@@ -211,3 +211,12 @@ async fn a_key_that_is_not_known_is_refused() {
     }
     assert!(bucket(&store).await.stat(video(2)).await.unwrap().is_none());
 }
+
+#[tokio::test]
+async fn a_bucket_belongs_to_the_first_that_asks() {
+    let store = ObjectStore::start(Policies::Obeyed);
+    let bucket = bucket(&store).await;
+    for (installation, belongs) in [("mine", true), ("yours", false), ("mine", true)] {
+        assert_eq!(bucket.belongs_to(installation).await.unwrap(), belongs);
+    }
+}

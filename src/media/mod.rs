@@ -9,6 +9,7 @@
 
 mod bucket;
 mod container;
+mod copy;
 mod cover;
 mod draft;
 mod folder;
@@ -42,6 +43,7 @@ mod store_tests;
 
 pub use bucket::Pieces;
 pub use container::{Facts, VideoKind, inspect};
+pub use copy::Copied;
 pub use cover::{CoverMaker, CoverOutcome};
 pub use draft::Draft;
 pub use name::{VideoName, cover_path};

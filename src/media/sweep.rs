@@ -29,6 +29,14 @@ enum Left {
 pub struct OldVideos(Walk);
 
 impl Media {
+    /// Whether what no row of this installation names may be removed: a bucket that another one uses has videos of its.
+    pub async fn may_be_swept_by(&self, installation: &str) -> Result<bool> {
+        match &self.store {
+            Store::Folder(_) => Ok(true),
+            Store::Bucket(bucket) => bucket.belongs_to(installation).await,
+        }
+    }
+
     /// Videos whose last byte came `age` ago or earlier, in batches of at most `batch_max`.
     pub async fn old_videos(&self, age: Duration, batch_max: usize) -> Result<OldVideos> {
         self.walk(Shelf::Videos, before(age), batch_max).await.map(OldVideos)

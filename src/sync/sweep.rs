@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use tracing::{info, warn};
 
-use crate::archive::{Archive, videos};
-use crate::error::Result;
+use crate::archive::{Archive, buckets, videos};
+use crate::error::{Error, Result};
 use crate::media::Media;
 
 const INTERVAL: Duration = Duration::from_secs(3600);
@@ -29,6 +29,12 @@ pub async fn work(archive: Archive, media: Media, orphan_age: Duration) {
 
 async fn pass(archive: &Archive, media: &Media, orphan_age: Duration) -> Result<u64> {
     let mut removed = media.remove_stale_drafts(DRAFT_AGE).await?;
+    let installation = buckets::installation(&archive.session().await?).await?;
+    if !media.may_be_swept_by(&installation).await? {
+        return Err(Error::unavailable(
+            "the bucket's object riffle/installation names another installation, whose videos must stay",
+        ));
+    }
     removed += media.remove_unfinished_uploads(orphan_age).await?;
     let mut old = media.old_videos(orphan_age, BATCH).await?;
     loop {

@@ -213,3 +213,24 @@ async fn parts_of_a_server_that_died_are_swept() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn two_installations_with_one_bucket_remove_nothing_of_each_other() {
+    let ours = World::start_with_object_store(Policies::Refused).await;
+    let theirs = World::start_with_media_folder().await;
+    // The databases of the tests are copies of one.
+    theirs.sql("update installation set name = 'theirs'").await;
+    let server = Server::start(&ours, &[]).await;
+    let mia = server.client().register("mia").await;
+    server.client().publish(&mia, "a film").await;
+    // It has looked once: the bucket is ours.
+    server.terminate().await;
+    let settings = ours.object_store.as_ref().unwrap().settings();
+    let settings: Vec<_> = settings.into_iter().chain([("orphan_age_s", "1")]).collect();
+    let stranger = Server::start(&theirs, &settings).await;
+    eventually("it to see whose bucket it is", async || {
+        stranger.stderr().contains("names another installation").then_some(())
+    })
+    .await;
+    assert_eq!(ours.media_files("video").len(), 1);
+}
