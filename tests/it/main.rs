@@ -25,6 +25,7 @@ mod media_copy;
 mod message;
 mod model;
 mod object_store;
+mod object_store_faults;
 mod openapi;
 mod publish;
 mod put_back;
