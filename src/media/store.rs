@@ -29,7 +29,7 @@ pub struct Media {
 #[derive(Debug, Clone)]
 pub(super) enum Store {
     Folder(Folder),
-    Bucket(Bucket),
+    Bucket(Arc<Bucket>),
 }
 
 /// The settings of an object store that speaks S3.
@@ -67,7 +67,7 @@ pub enum Content {
 /// An object that is not read yet.
 #[derive(Debug)]
 pub struct Object {
-    bucket: Bucket,
+    bucket: Arc<Bucket>,
     name: PublicName,
 }
 
@@ -141,7 +141,7 @@ impl Media {
             keys: Some((store.access_key.clone(), store.secret_key.clone())),
             timeout: store.timeout,
         };
-        Ok(Media { root: root.into(), store: Store::Bucket(Bucket::open(&address, store.transfers_max)?) })
+        Ok(Media { root: root.into(), store: Store::Bucket(Arc::new(Bucket::open(&address, store.transfers_max)?)) })
     }
 
     /// Makes the store ready: bucket, placeholders, the right of everybody to read. Safe to repeat. Gives the public

@@ -1,6 +1,7 @@
 //! Finding files that nobody may need any more. Whether a video is known is for the caller to ask.
 
 use std::fs::ReadDir;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use super::bucket::Bucket;
@@ -21,7 +22,7 @@ pub(super) struct Walk {
 
 enum Left {
     Folder(ReadDir),
-    Bucket(Bucket, Listing),
+    Bucket(Arc<Bucket>, Listing),
     Nothing,
 }
 
