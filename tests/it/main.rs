@@ -8,6 +8,7 @@
 mod backpressure;
 mod bad_input;
 mod comment;
+mod compose;
 mod config;
 mod corpus;
 mod crash;
@@ -34,6 +35,7 @@ mod relation;
 mod scripts;
 mod seed;
 mod storm;
+mod topology;
 mod trips;
 mod user;
 mod verify;

@@ -28,7 +28,7 @@ mod world;
 
 pub use api::{Account, PASSWORD, clip, publishing, registering};
 pub use caller::{Caller, Shown, code, entries, ids, query};
-pub use client::{Client, Connection, Reply, head};
+pub use client::{Client, Connection, Reply, head, post};
 pub use eventually::eventually;
 pub use multipart::{BOUNDARY, Part, multipart, multipart_body, urlencoded};
 pub use object_store::{ObjectStore, Policies};
