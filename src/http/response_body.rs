@@ -125,3 +125,30 @@ fn read_piece(file: &File, position: u64, bytes: usize) -> io::Result<Bytes> {
     file.read_exact_at(&mut piece, position)?;
     Ok(piece.into())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn sent(pieces: &[&'static str], promised: u64) -> Option<Bytes> {
+        let pieces: Vec<_> = pieces.iter().map(|piece| Ok(Bytes::from_static(piece.as_bytes()))).collect();
+        let mut body = ResponseBody::Stream(StreamPieces::new(futures_util::stream::iter(pieces), promised));
+        let mut sent = Vec::new();
+        while let Some(frame) = std::future::poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await {
+            sent.extend(frame.ok()?.into_data().ok()?);
+        }
+        Some(sent.into())
+    }
+
+    #[tokio::test]
+    async fn a_stream_is_sent_to_its_last_byte() {
+        assert_eq!(sent(&["ab", "", "cde"], 5).await.unwrap(), "abcde");
+        assert_eq!(sent(&[], 0).await.unwrap(), "");
+    }
+
+    #[tokio::test]
+    async fn a_stream_of_another_length_than_promised_cuts_the_connection() {
+        assert_eq!(sent(&["ab"], 5).await, None);
+        assert_eq!(sent(&["abc", "def"], 5).await, None);
+    }
+}

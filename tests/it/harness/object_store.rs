@@ -84,13 +84,14 @@ impl ObjectStore {
         store
     }
 
-    /// The settings of a server that uses it.
-    pub fn settings(&self) -> [(&str, &str); 4] {
+    /// The settings of a server that uses it, with time for a busy machine.
+    pub fn settings(&self) -> [(&str, &str); 5] {
         [
             ("s3_endpoint", &self.endpoint),
             ("s3_bucket", &self.bucket),
             ("s3_access_key", &self.access_key),
             ("s3_secret_key", &self.secret_key),
+            ("s3_timeout_ms", "20000"),
         ]
     }
 
