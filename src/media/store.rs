@@ -168,7 +168,8 @@ impl Media {
         Draft::create(self.clone()).await
     }
 
-    /// For the cover maker, which reads the file by itself. None: there is no such video.
+    /// For the cover maker, which reads the file by itself. None: the bucket has no such video; of a folder whoever opens
+    /// the file finds out.
     pub async fn local_video(&self, video: VideoName) -> Result<Option<LocalFile>> {
         self.local(PublicName::Video(video)).await
     }
