@@ -1,5 +1,6 @@
 //! What Postgres knows of the buckets' life in Redis, and the steps of recovery and relay that are one transaction.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use tokio_postgres::{Client, Row, Transaction};
@@ -76,13 +77,48 @@ pub async fn lock_recovery(session: &Client) -> Result<()> {
     Ok(())
 }
 
-/// Closes buckets and gives them a new epoch. `run_ids`: what is not admitted any more.
-pub async fn fence(session: &mut Client, epoch: u64, buckets: &[Bucket], run_ids: &[String]) -> Result<()> {
+/// What a bucket was when it was fenced.
+#[derive(Debug, Clone, Copy)]
+pub struct Former {
+    pub epoch: u64,
+    pub open: bool,
+}
+
+/// Closes buckets and gives them a new epoch. `run_ids`: what is not admitted any more. Gives what the buckets were.
+pub async fn fence(
+    session: &mut Client,
+    epoch: u64,
+    buckets: &[Bucket],
+    run_ids: &[String],
+) -> Result<BTreeMap<Bucket, Former>> {
     let transaction = session.transaction().await.map_err(fault)?;
     let sql = include_str!("../../sql/queries/buckets_fence.sql");
-    let fenced = transaction.execute(sql, &[&(epoch as i64), &numbers(buckets)]).await.map_err(fault)?;
-    all_of(buckets, fenced, "fenced")?;
+    let fenced = transaction.query(sql, &[&(epoch as i64), &numbers(buckets)]).await.map_err(fault)?;
+    all_of(buckets, fenced.len() as u64, "fenced")?;
     transaction.execute(include_str!("../../sql/queries/runs_dismiss.sql"), &[&run_ids]).await.map_err(fault)?;
+    transaction.commit().await.map_err(fault)?;
+    let former = fenced.iter().filter_map(|row| {
+        let bucket = Bucket::new(row.get::<_, i16>(0) as u16)?;
+        Some((bucket, Former { epoch: row.get::<_, i64>(1) as u64, open: row.get(2) }))
+    });
+    Ok(former.collect())
+}
+
+/// Fails where any bucket was fenced since `rows` were read; none will be before the transaction ends.
+pub(super) async fn expect_epochs(transaction: &Transaction<'_>, rows: &[BucketRow]) -> Result<()> {
+    let locked = transaction.query(include_str!("../../sql/queries/buckets_lock.sql"), &[]).await.map_err(fault)?;
+    let epochs = locked.iter().map(|row| row.get::<_, i64>(0) as u64);
+    match epochs.eq(rows.iter().map(|row| row.epoch)) {
+        true => Ok(()),
+        false => Err(Error::unavailable("another recovery was here")),
+    }
+}
+
+/// Admits runs, unless any bucket was fenced since `rows` were read.
+pub async fn admit(session: &mut Client, run_ids: &[String], rows: &[BucketRow]) -> Result<()> {
+    let transaction = session.transaction().await.map_err(fault)?;
+    expect_epochs(&transaction, rows).await?;
+    admit_all(&transaction, run_ids).await?;
     transaction.commit().await.map_err(fault)
 }
 
@@ -96,13 +132,9 @@ pub async fn open(
     rows: &[BucketRow],
 ) -> Result<()> {
     let transaction = session.transaction().await.map_err(fault)?;
-    let locked = transaction.query(include_str!("../../sql/queries/buckets_lock.sql"), &[]).await.map_err(fault)?;
-    let epochs = locked.iter().map(|row| row.get::<_, i64>(0) as u64);
-    if !epochs.eq(rows.iter().map(|row| row.epoch)) {
-        return Err(Error::unavailable("another recovery was here"));
-    }
+    expect_epochs(&transaction, rows).await?;
     move_to_bases(&transaction, include_str!("../../sql/queries/buckets_open.sql"), epoch, bases).await?;
-    admit(&transaction, run_ids).await?;
+    admit_all(&transaction, run_ids).await?;
     transaction.commit().await.map_err(fault)
 }
 
@@ -115,7 +147,7 @@ pub async fn note_bases(session: &mut Client, epoch: u64, bases: &[(Bucket, u64)
 pub async fn admit_closed(session: &mut Client, epoch: u64, bases: &[(Bucket, u64)], run_ids: &[String]) -> Result<()> {
     let transaction = session.transaction().await.map_err(fault)?;
     move_to_bases(&transaction, include_str!("../../sql/queries/buckets_settle.sql"), epoch, bases).await?;
-    admit(&transaction, run_ids).await?;
+    admit_all(&transaction, run_ids).await?;
     transaction.commit().await.map_err(fault)
 }
 
@@ -125,7 +157,7 @@ async fn move_to_bases(transaction: &Transaction<'_>, sql: &str, epoch: u64, bas
     all_of(&buckets, moved, "moved to their bases")
 }
 
-async fn admit(transaction: &Transaction<'_>, run_ids: &[String]) -> Result<()> {
+async fn admit_all(transaction: &Transaction<'_>, run_ids: &[String]) -> Result<()> {
     for run_id in run_ids {
         transaction.execute(include_str!("../../sql/queries/run_admit.sql"), &[run_id]).await.map_err(fault)?;
     }

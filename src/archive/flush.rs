@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Error as PostgresError, Transaction};
 
+use super::buckets::{self, BucketRow};
 use super::fault;
 use crate::error::{Error, Result};
 use crate::id::Bucket;
@@ -52,6 +53,14 @@ pub async fn commit(session: &mut Client, items: &[Item<'_>], moves: &[Move], op
         }
         Err(error) => Err(fault(error)),
     }
+}
+
+/// Writes what mirrors prove, or nothing: a bucket was fenced since `rows` were read.
+pub async fn adopt(session: &mut Client, items: &[Item<'_>], rows: &[BucketRow]) -> Result<()> {
+    let transaction = session.transaction().await.map_err(fault)?;
+    buckets::expect_epochs(&transaction, rows).await?;
+    write(&transaction, items).await.map_err(fault)?;
+    transaction.commit().await.map_err(fault)
 }
 
 /// Data that Postgres will refuse for ever, as against a state of Postgres that passes.

@@ -55,7 +55,7 @@ pub async fn inspect(client: &Client, buckets: &[Bucket]) -> Result<Inspection> 
     if of_buckets.len() != buckets.len() * 3 {
         return Err(Error::internal("Redis answered too little"));
     }
-    let (heads, rest) = of_buckets.split_at(buckets.len());
+    let (found, rest) = of_buckets.split_at(buckets.len());
     let (marks, beginnings) = rest.split_at(buckets.len());
     let ours = of_buckets.iter().filter(|reply| **reply != Reply::Nil).count() as u64;
     let mut installations = BTreeSet::new();
@@ -67,9 +67,26 @@ pub async fn inspect(client: &Client, buckets: &[Bucket]) -> Result<Inspection> 
         installations,
         has_data: count.required_number()? > ours,
         danger: danger(line(memory, "maxmemory_policy")?, line(persistence, "aof_enabled")?),
-        heads: heads.iter().map(|head| Ok(head.text()?.and_then(Head::parse))).collect::<Result<_>>()?,
+        heads: parsed(found)?,
         beginnings: beginnings.iter().map(|reply| Ok(reply.number()?.unwrap_or(0))).collect::<Result<_>>()?,
     })
+}
+
+/// The heads of some buckets of a node.
+pub async fn heads(client: &Client, buckets: &[Bucket]) -> Result<Vec<Option<Head>>> {
+    if buckets.is_empty() {
+        return Ok(Vec::new());
+    }
+    let commands = buckets.iter().map(|bucket| Command::new("GET").arg(keys::head(*bucket))).collect();
+    let mut replies = Vec::with_capacity(buckets.len());
+    for answer in client.pipeline(commands).await {
+        replies.push(answer?);
+    }
+    parsed(&replies)
+}
+
+fn parsed(heads: &[Reply]) -> Result<Vec<Option<Head>>> {
+    heads.iter().map(|head| Ok(head.text()?.and_then(Head::parse))).collect()
 }
 
 /// What a section of INFO says of `name`; empty: nothing.

@@ -68,6 +68,7 @@ pub(super) async fn adopt(
     run: &Arc<Run>,
     mirrors: &[Bucket],
     homes: impl Fn(Bucket) -> bool,
+    fenced: &[BucketRow],
 ) -> Result<()> {
     for mirror in mirrors {
         let mut from = 0;
@@ -85,7 +86,7 @@ pub(super) async fn adopt(
             });
             let items: Vec<Item<'_>> = items.collect();
             if !items.is_empty() {
-                flush::commit(session, &items, &[], true).await?;
+                flush::adopt(session, &items, fenced).await?;
             }
             if is_last {
                 break;

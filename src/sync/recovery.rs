@@ -30,9 +30,9 @@ use tracing::{info, warn};
 
 use super::load::{self, Pace, Part};
 use super::{flush, neighbors};
-use crate::archive::buckets::{self, BucketRow};
+use crate::archive::buckets::{self, BucketRow, Former};
 use crate::crash;
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::id::{self, Bucket};
 use crate::model::Scope;
 use crate::store::cluster::Node;
@@ -66,6 +66,8 @@ pub(super) struct Scene {
 struct Closed {
     buckets: Vec<Bucket>,
     epoch: u64,
+    /// What Postgres had them be.
+    former: BTreeMap<Bucket, Former>,
     /// The heads they had.
     heads: BTreeMap<Bucket, Option<Head>>,
     /// All heads behind the closing.
@@ -91,15 +93,20 @@ impl Scene {
     /// All nodes that are not admitted, at once: no script may run on one that nobody has compared. `anew`: load even
     /// what lost nothing.
     pub(super) async fn settle(&mut self, places: &[usize], anew: bool) -> Result<Option<(u64, Vec<Bucket>)>> {
-        let before = buckets::all(&self.session).await?;
         // Until they are settled these runs are not admitted: what is found closed then has been drained.
         let closed = self.close(self.buckets_of(places), &self.run_ids_of(places)).await?;
-        let in_order = |place: &usize| closed.was_in_order(&self.nodes[*place].buckets, &before);
+        let in_order = |place: &usize| closed.had_lost_nothing(&self.nodes[*place].buckets);
         let (kept, lost): (Vec<usize>, Vec<usize>) = places.iter().partition(|place| !anew && in_order(place));
         let (kept_runs, lost_runs) = (self.run_ids_of(&kept), self.run_ids_of(&lost));
         let (kept, lost_buckets) = (self.buckets_of(&kept), self.buckets_of(&lost));
 
-        let drained = flush::drain_closed(&mut self.session, &closed.run, &closed.buckets, &closed.rows).await?;
+        // One whose recoverer died before it closed them would go on to acknowledge.
+        for (bucket, row) in Bucket::all().zip(&closed.rows).filter(|(bucket, row)| !row.open && !closed.has(*bucket)) {
+            if let Ok(client) = self.client(bucket) {
+                redis::close(client, bucket, row.epoch, &self.installation).await.map(drop).or_else(unless_ahead)?;
+            }
+        }
+        let drained = self.drain(&closed).await?;
         crash::point("recovery_drained");
         let base_ms = lossy_base_ms(closed.highest(), now_ms());
         if self.nodes.len() > 1 {
@@ -144,16 +151,29 @@ impl Scene {
         places.iter().map(|place| self.run_ids[*place].clone()).collect()
     }
 
+    /// Of the nodes that have any of these.
+    fn run_ids_with(&self, buckets: &[Bucket]) -> Vec<String> {
+        let has_some = |node: &Node| node.buckets.iter().any(|bucket| buckets.contains(bucket));
+        let nodes = self.nodes.iter().zip(&self.run_ids).filter(|(node, _)| has_some(node));
+        nodes.map(|(_, run_id)| run_id.clone()).collect()
+    }
+
     /// Loads buckets anew and opens them.
     pub(super) async fn reload(&mut self, buckets: Vec<Bucket>, scopes: &[Scope], clearing: Clearing) -> Result<()> {
         if !self.all {
             return Err(Error::unavailable("buckets can be loaded once all nodes of Redis are there"));
         }
+        let run_ids = self.run_ids_with(&buckets);
         let closed = match clearing {
             Clearing::Settled(epoch) => self.still_closed(buckets, epoch).await?,
-            _ => self.close(buckets, &[]).await?,
+            _ => self.close(buckets, &run_ids).await?,
         };
-        flush::drain_closed(&mut self.session, &closed.run, &closed.buckets, &closed.rows).await?;
+        if !closed.had_lost_nothing(&closed.were_open()) {
+            return Err(Error::unavailable("Redis lost something just now: its node has to be settled first"));
+        }
+        self.drain(&closed).await?;
+        // What is found closed of an admitted run has been drained.
+        buckets::admit(&mut self.session, &run_ids, &closed.rows).await?;
         let set: BTreeSet<Bucket> = closed.buckets.iter().copied().collect();
         let open = neighbors::open_beside(&closed.run, &closed.rows, &set);
         neighbors::drain(&mut self.session, &closed.run, &open).await?;
@@ -184,21 +204,33 @@ impl Scene {
         let heads = self.heads().await?;
         let met = before.iter().map(|row| row.epoch).chain(heads.iter().flatten().map(|head| head.epoch));
         let epoch = met.max().unwrap_or(0) + 1;
-        buckets::fence(&mut self.session, epoch, &closing, run_ids).await?;
+        let former = buckets::fence(&mut self.session, epoch, &closing, run_ids).await?;
         crash::point("recovery_fenced");
         let run = self.run(&before, epoch, &closing);
         let heads = try_join_all(closing.iter().map(|bucket| self.close_one(*bucket, epoch))).await?;
         crash::point("recovery_closed");
         let heads = closing.iter().copied().zip(heads).collect();
         let rows = buckets::all(&self.session).await?;
-        Ok(Closed { buckets: closing, epoch, heads, others: self.heads().await?, rows, run })
+        Ok(Closed { buckets: closing, epoch, former, heads, others: self.heads().await?, rows, run })
+    }
+
+    /// Flushes what closed buckets had decided; gives how many entries there were. They are still what was closed then: not
+    /// emptied in between.
+    async fn drain(&mut self, closed: &Closed) -> Result<usize> {
+        let drained = flush::drain_closed(&mut self.session, &closed.run, &closed.buckets, &closed.rows).await?;
+        let heads = self.heads_of(&closed.buckets).await?;
+        match heads.iter().all(|head| head.is_some_and(|head| !head.open && head.epoch == closed.epoch)) {
+            true => Ok(drained),
+            false => Err(Error::unavailable("Redis changed while it was drained")),
+        }
     }
 
     /// Who closed them holds the lock since; should another have come between, the epochs will tell.
     async fn still_closed(&self, buckets: Vec<Bucket>, epoch: u64) -> Result<Closed> {
         let rows = buckets::all(&self.session).await?;
         let run = self.run(&rows, epoch, &buckets);
-        Ok(Closed { buckets, epoch, heads: BTreeMap::new(), others: self.heads().await?, rows, run })
+        let (former, heads) = Default::default();
+        Ok(Closed { buckets, epoch, former, heads, others: self.heads().await?, rows, run })
     }
 
     async fn close_one(&self, bucket: Bucket, epoch: u64) -> Result<Option<Head>> {
@@ -232,8 +264,16 @@ impl Scene {
 
     /// Of all buckets that can be reached.
     async fn heads(&self) -> Result<Vec<Option<Head>>> {
-        let of_nodes = try_join_all(self.nodes.iter().map(|node| redis::inspect(&node.client, &node.buckets))).await?;
-        Ok(of_nodes.into_iter().flat_map(|inspection| inspection.heads).collect())
+        let of_nodes = try_join_all(self.nodes.iter().map(|node| redis::heads(&node.client, &node.buckets))).await?;
+        Ok(of_nodes.into_iter().flatten().collect())
+    }
+
+    async fn heads_of(&self, buckets: &[Bucket]) -> Result<Vec<Option<Head>>> {
+        let of = |node: &Node| -> Vec<Bucket> {
+            node.buckets.iter().copied().filter(|bucket| buckets.contains(bucket)).collect()
+        };
+        let of_nodes = self.nodes.iter().map(async |node| redis::heads(&node.client, &of(node)).await);
+        Ok(try_join_all(of_nodes).await?.into_iter().flatten().collect())
     }
 
     /// Takes up what mirrors prove: those elsewhere of what was lost, and the closed ones of whatever they remember, which
@@ -250,9 +290,9 @@ impl Scene {
             let open = neighbors::open_beside(&closed.run, &closed.rows, &set);
             neighbors::drain(&mut self.session, &closed.run, &open).await?;
             neighbors::end_history(&mut self.session, &closed.run, &open, base_ms).await?;
-            neighbors::adopt(&mut self.session, &closed.run, &open, |home| lost.contains(&home)).await?;
+            neighbors::adopt(&mut self.session, &closed.run, &open, |home| lost.contains(&home), &closed.rows).await?;
         }
-        neighbors::adopt(&mut self.session, &closed.run, &closed.buckets, |_| true).await?;
+        neighbors::adopt(&mut self.session, &closed.run, &closed.buckets, |_| true, &closed.rows).await?;
         crash::point("recovery_adopted");
         Ok(())
     }
@@ -282,13 +322,30 @@ impl Closed {
         heads.chain(self.rows.iter().map(|row| row.seen)).max().unwrap_or(0)
     }
 
-    /// Whether these had lost nothing: open and of the epoch of `before`, with all that is known now to have been relied
-    /// on. (A step may still have committed between `before` and the fence.)
-    fn was_in_order(&self, buckets: &[Bucket], before: &[BucketRow]) -> bool {
-        let row = |bucket: &Bucket| BucketRow { seen: self.rows[bucket.index()].seen, ..before[bucket.index()] };
+    /// Whether these had lost nothing: open, of Postgres's epoch, with all that is known now to have been relied on. (A step
+    /// may have been committed for them until they were fenced.)
+    fn had_lost_nothing(&self, buckets: &[Bucket]) -> bool {
+        let row = |bucket: &Bucket| {
+            let Former { epoch, open } = *self.former.get(bucket)?;
+            Some(BucketRow { epoch, open, ..self.rows[bucket.index()] })
+        };
+        let rows: Option<Vec<BucketRow>> = buckets.iter().map(row).collect();
         let heads: Vec<Option<Head>> = buckets.iter().map(|bucket| self.heads.get(bucket).copied().flatten()).collect();
-        in_order(&buckets.iter().map(row).collect::<Vec<_>>(), &heads)
+        rows.is_some_and(|rows| in_order(&rows, &heads))
     }
+
+    fn were_open(&self) -> Vec<Bucket> {
+        self.former.iter().filter(|(_, former)| former.open).map(|(bucket, _)| *bucket).collect()
+    }
+
+    fn has(&self, bucket: Bucket) -> bool {
+        self.buckets.contains(&bucket)
+    }
+}
+
+/// Somebody with a higher epoch was there.
+fn unless_ahead(error: Error) -> Result<()> {
+    if error.code == Code::Unavailable { Ok(()) } else { Err(error) }
 }
 
 fn bases(buckets: &[Bucket], base_ms: u64) -> Vec<(Bucket, u64)> {
