@@ -53,7 +53,7 @@ codes! {
     Internal = 100015, 500, "internal error";
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Error {
     pub code: Code,
     pub message: Cow<'static, str>,

@@ -6,6 +6,7 @@
 //! main, cli, server      commands and flags; the threads of the process
 //!   healthcheck, media_command   two commands that need no Redis
 //!   api                  the endpoints, one file per word
+//!   feed                 the pages of the feed, kept ready for all threads
 //!   sync                 the only place where Redis and Postgres meet
 //!   seed, dev            demo data; private Redis and Postgres processes
 //!     http               listening, parameters, answers; knows no store
@@ -47,9 +48,12 @@
 //! # One walk for a read: the feed
 //!
 //! 1. `api/feed.rs` takes the thread's admitted connection from its [`store::Slot`]; without one the answer is 503.
-//! 2. `store/feed.rs` asks for 31 ids below `latest_time`; where Redis keeps no older ones, Postgres goes on.
-//! 3. `api/view.rs` reads the videos, then their authors: three round trips, whatever the page. Each reads the heads of
-//!    the buckets it touched last, and believes nothing if one is not what it should be: never a wrong zero.
+//! 2. `feed/mod.rs` finds the page among those that are kept: younger than 250 ms, and nothing of it changed through
+//!    this server since. Signed out, its text is the answer.
+//! 3. Else one request reads it for all who want it, in one trip (`store/snapshot.rs`), which reads the heads of the
+//!    buckets it touches last, and believes nothing if one is not what it should be: never a wrong zero. Past the newest
+//!    5 000, Redis is asked for the ids first, and past what it keeps, Postgres.
+//! 4. Signed in, one trip asks the viewer's own sets, and the flags are written into a copy of the text.
 //!
 //! # Absent on purpose
 //!
@@ -65,6 +69,7 @@ pub mod config;
 pub mod crash;
 pub mod dev;
 pub mod error;
+pub mod feed;
 mod healthcheck;
 pub mod http;
 pub mod id;

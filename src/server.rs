@@ -16,6 +16,7 @@ use crate::auth::password::Passwords;
 use crate::auth::token::Tokens;
 use crate::config::Durability;
 use crate::error::{Error, Result};
+use crate::feed::Feed;
 use crate::http::{self, Cors, Limits};
 use crate::media::Prober;
 use crate::store::Slot;
@@ -33,6 +34,13 @@ pub async fn serve(world: World, token_secret: &[u8], mut stop: watch::Receiver<
     let address = listeners[0].local_addr().map_err(Error::internal)?;
     let store_base = prepare::prepare(&world.media).await;
     let media_base = config.media_url.clone().or(store_base).unwrap_or_else(|| format!("http://{address}/media"));
+    let feed = Arc::new(Feed::new(
+        world.marks.clone(),
+        world.archive.clone(),
+        media_base.clone(),
+        config.feed_snapshot,
+        config.feed_age_ms,
+    )?);
     let tokens = Tokens::new(token_secret, config.token_ttl_s);
     let passwords = Passwords::start(config.password_threads, config.password_queue_max)?;
     let prober = Arc::new(Prober::new("/proc/self/exe".into(), config.probe_timeout_ms));
@@ -54,6 +62,8 @@ pub async fn serve(world: World, token_secret: &[u8], mut stop: watch::Receiver<
             slot: slot.clone(),
             slots: slots.clone(),
             archive: world.archive.clone(),
+            feed: feed.clone(),
+            marks: world.marks.clone(),
             media: world.media.clone(),
             prober: prober.clone(),
             tokens: tokens.clone(),

@@ -42,7 +42,9 @@ pub(super) async fn action(service: &Service, request: &mut Request) -> Result<C
             let run = service.run_to_write()?;
             // Whatever could fail is asked first: the comment is the last step.
             let author = user::get(&run, viewer, Some(viewer)).await?;
-            let id = store::add(&run, video, viewer, text).await?;
+            let added = store::add(&run, video, viewer, text).await;
+            service.marks.changed([video.0]);
+            let id = added?;
             service.settle(&run, video.bucket(), id).await?;
             shown(service, CommentRecord { id, user: viewer, text: text.to_owned() }, view::user(author))
         }
@@ -51,7 +53,9 @@ pub(super) async fn action(service: &Service, request: &mut Request) -> Result<C
             let id =
                 params.optional_id("comment_id")?.ok_or_else(|| Error::parameter("comment_id: which to delete"))?;
             let run = service.run_to_write()?;
-            let (version, deleted) = store::delete(&run, video, id, viewer).await?;
+            let deleted = store::delete(&run, video, id, viewer).await;
+            service.marks.changed([video.0]);
+            let (version, deleted) = deleted?;
             service.settle(&run, video.bucket(), version).await?;
             let author = user::get(&run, deleted.user, Some(viewer)).await?;
             shown(service, deleted, view::user(author))

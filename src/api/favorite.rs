@@ -18,8 +18,9 @@ pub(super) async fn action(service: &Service, request: &mut Request) -> Result<a
     };
     let run = service.run_to_write()?;
     let author = video::author(&run, video).await?;
-    let version = favorite::set(&run, viewer, video, author, on).await?;
-    service.settle(&run, video.bucket(), version).await?;
+    let decided = favorite::set(&run, viewer, video, author, on).await;
+    service.marks.changed([video.0, author.0, viewer.0]);
+    service.settle(&run, video.bucket(), decided?).await?;
     Ok(answer::Empty {})
 }
 

@@ -13,11 +13,13 @@ mod relation;
 mod user;
 mod view;
 
-use std::future::Future;
+use std::future::{Future, ready};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Instant;
 
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use hyper::Method;
 use serde::Serialize;
 use tokio::sync::{Notify, Semaphore};
@@ -27,12 +29,13 @@ use crate::archive::Archive;
 use crate::auth::password::Passwords;
 use crate::auth::token::Tokens;
 use crate::config::Config;
-use crate::error::{Code, Result};
+use crate::error::{Code, Error, Result};
+use crate::feed::Feed;
 use crate::http::{Cors, Params, Request, Response, answer};
 use crate::id::Bucket;
 use crate::media::{Media, Prober};
 use crate::store::relation::Relations;
-use crate::store::{Run, Slot};
+use crate::store::{Marks, Run, Slot};
 use crate::sync::backlog::Backlog;
 use crate::sync::durable::Durable;
 
@@ -44,6 +47,10 @@ pub struct Service {
     /// Those of all threads.
     pub slots: Arc<[Arc<Slot>]>,
     pub archive: Archive,
+    /// The feed's pages, shared by all threads.
+    pub feed: Arc<Feed>,
+    /// What handlers changed.
+    pub marks: Arc<Marks>,
     pub media: Media,
     pub prober: Arc<Prober>,
     pub tokens: Tokens,
@@ -155,57 +162,65 @@ fn find(path: &str) -> Option<(Method, Endpoint)> {
     Some((method.clone(), *endpoint))
 }
 
-async fn dispatch(service: &Service, request: &mut Request, endpoint: Endpoint) -> Response {
+/// Each handler in a box of its own: the largest needs ten times the room of the feed's, and a request would carry it.
+fn dispatch<'a>(service: &'a Service, request: &'a mut Request, endpoint: Endpoint) -> BoxFuture<'a, Response> {
     match endpoint {
-        Endpoint::Register => answered(user::register(service, request)).await,
-        Endpoint::Login => answered(user::login(service, request)).await,
-        Endpoint::User => answered(user::user(service, request)).await,
-        Endpoint::Publish => answered(publish::action(service, request)).await,
-        Endpoint::PublishList => answered(publish::list(service, request)).await,
-        Endpoint::Feed => answered(feed::feed(service, request)).await,
-        Endpoint::Favorite => answered(favorite::action(service, request)).await,
-        Endpoint::FavoriteList => answered(favorite::list(service, request)).await,
-        Endpoint::Comment => answered(comment::action(service, request)).await,
-        Endpoint::CommentList => answered(comment::list(service, request)).await,
-        Endpoint::Relation => answered(relation::action(service, request)).await,
-        Endpoint::FollowList => answered(relation::list(service, request, Relations::Follows)).await,
-        Endpoint::FollowerList => answered(relation::list(service, request, Relations::Followers)).await,
-        Endpoint::FriendList => answered(relation::friends(service, request)).await,
-        Endpoint::Message => answered(message::action(service, request)).await,
-        Endpoint::Chat => answered(message::chat(service, request)).await,
-        Endpoint::Live => answer::success(&answer::Empty {}),
-        Endpoint::Ready => answered(health::ready(service)).await,
-        Endpoint::Metrics => metrics::show(service),
-        Endpoint::Media => media::file(service, request).await,
+        Endpoint::Register => answered(user::register(service, request)).boxed(),
+        Endpoint::Login => answered(user::login(service, request)).boxed(),
+        Endpoint::User => answered(user::user(service, request)).boxed(),
+        Endpoint::Publish => answered(publish::action(service, request)).boxed(),
+        Endpoint::PublishList => answered(publish::list(service, request)).boxed(),
+        Endpoint::Feed => feed::answered(service, request).boxed(),
+        Endpoint::Favorite => answered(favorite::action(service, request)).boxed(),
+        Endpoint::FavoriteList => answered(favorite::list(service, request)).boxed(),
+        Endpoint::Comment => answered(comment::action(service, request)).boxed(),
+        Endpoint::CommentList => answered(comment::list(service, request)).boxed(),
+        Endpoint::Relation => answered(relation::action(service, request)).boxed(),
+        Endpoint::FollowList => answered(relation::list(service, request, Relations::Follows)).boxed(),
+        Endpoint::FollowerList => answered(relation::list(service, request, Relations::Followers)).boxed(),
+        Endpoint::FriendList => answered(relation::friends(service, request)).boxed(),
+        Endpoint::Message => answered(message::action(service, request)).boxed(),
+        Endpoint::Chat => answered(message::chat(service, request)).boxed(),
+        Endpoint::Live => ready(answer::success(&answer::Empty {})).boxed(),
+        Endpoint::Ready => answered(health::ready(service)).boxed(),
+        Endpoint::Metrics => ready(metrics::show(service)).boxed(),
+        Endpoint::Media => media::file(service, request).boxed(),
     }
 }
 
-/// Answers what a handler gave; a failed one keeps its endpoint's fields at their zero value. Faults are logged here
-/// and nowhere else; of what is unavailable, one a second: it may be every request.
+/// Answers what a handler gave.
 async fn answered<T: Serialize + Default>(handler: impl Future<Output = Result<T>>) -> Response {
     match handler.await {
         Ok(value) => answer::success(&value),
-        Err(fault) => {
-            match fault.code {
-                Code::Internal => error!("{fault}"),
-                Code::Unavailable if is_first_of_this_second() => warn!("{fault}"),
-                _ => debug!("{fault}"),
-            }
-            answer::failure::<T>(&fault)
-        }
+        Err(fault) => failed::<T>(&fault),
     }
+}
+
+/// A failed answer keeps its endpoint's fields at their zero value. Faults are logged here and nowhere else; of what is
+/// unavailable, one a second: it may be every request.
+fn failed<T: Serialize + Default>(fault: &Error) -> Response {
+    match fault.code {
+        Code::Internal => error!("{fault}"),
+        Code::Unavailable if is_first_of_this_second() => warn!("{fault}"),
+        _ => debug!("{fault}"),
+    }
+    answer::failure::<T>(fault)
 }
 
 fn is_first_of_this_second() -> bool {
     static SECOND: AtomicI64 = AtomicI64::new(0);
-    let second = view::now_ms() / 1_000;
+    let second = crate::feed::view::now_ms() / 1_000;
     SECOND.swap(second, Ordering::Relaxed) != second
 }
 
 impl Service {
     /// The parameters of any request but an upload.
     async fn params(&self, request: &mut Request) -> Result<Params> {
-        Params::read(request, self.config.body_bytes_max).await
+        if request.body.is_empty() {
+            return Ok(Params::from_query(&request.head));
+        }
+        // In a box: few requests have a body, and all would carry the room for reading one.
+        Params::read(request, self.config.body_bytes_max).boxed().await
     }
 
     /// The connection for a request that changes something; none while too much waits for Postgres.

@@ -9,7 +9,7 @@ use crate::error::{Code, Error, Result};
 use crate::http::{FileSink, Params, Request, TextKind, answer, check_text, read_upload};
 use crate::id::UserId;
 use crate::media::Draft;
-use crate::store::video as store;
+use crate::store::{Marks, video as store};
 use crate::sync::publish as sync;
 
 /// Takes the bytes of the part `data`, once the sender is known or there is room for one who is not.
@@ -52,7 +52,9 @@ pub(super) async fn action(service: &Service, request: &mut Request) -> Result<a
     let run = service.run_to_write()?;
     let (archive, media) = (service.archive.clone(), service.media.clone());
     let draft = sync::Upload { draft, kind: facts.kind, title: title.to_owned() };
-    sync::publish(run, archive, media, service.config.feed_window, author, draft).await?;
+    let published = sync::publish(run, archive, media, service.config.feed_window, author, draft).await;
+    service.marks.changed([author.0, Marks::ORDER]);
+    published?;
     service.published.notify_one();
     Ok(answer::Empty {})
 }

@@ -40,8 +40,9 @@ pub(super) async fn action(service: &Service, request: &mut Request) -> Result<a
         _ => return Err(Code::Relation.into()),
     };
     let run = service.run_to_write()?;
-    let version = store::set(&run, viewer, other, on).await?;
-    service.settle(&run, other.bucket(), version).await?;
+    let decided = store::set(&run, viewer, other, on).await;
+    service.marks.changed([other.0, viewer.0]);
+    service.settle(&run, other.bucket(), decided?).await?;
     Ok(answer::Empty {})
 }
 

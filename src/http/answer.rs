@@ -3,10 +3,13 @@
 use bytes::Bytes;
 use hyper::StatusCode;
 use hyper::header::{
-    ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, REFERRER_POLICY, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS,
+    ALLOW, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue, REFERRER_POLICY,
+    RETRY_AFTER, VARY, X_CONTENT_TYPE_OPTIONS,
 };
 use serde::Serialize;
 
+use super::conditional::names_tag;
+use super::encoding::accepts_gzip;
 use super::{Response, ResponseBody};
 use crate::error::{Code, Error};
 
@@ -53,6 +56,35 @@ pub fn json(status: StatusCode, body: impl Into<Bytes>) -> Response {
     headers.reserve(HEADERS.len());
     for (name, value) in HEADERS {
         headers.insert(name, HeaderValue::from_static(value));
+    }
+    response
+}
+
+/// A whole JSON text of success that only its reader may keep.
+pub fn whole(body: Bytes) -> Response {
+    json(StatusCode::OK, body)
+}
+
+/// A whole JSON text of success that is the same for everyone: 304 for who has it already, compressed for who takes
+/// that. Caches may keep it and ask each time. `etag` is weak; `gzip` is the text compressed.
+pub fn revalidated(request: &HeaderMap, etag: &str, body: &Bytes, gzip: impl FnOnce() -> Bytes) -> Response {
+    let mut response = if names_tag(request, etag) {
+        let mut response = json(StatusCode::NOT_MODIFIED, Bytes::new());
+        response.headers_mut().remove(CONTENT_TYPE);
+        response
+    } else if accepts_gzip(request) {
+        let mut response = whole(gzip());
+        response.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+        response
+    } else {
+        whole(body.clone())
+    };
+    let headers = response.headers_mut();
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    // Who is signed in by a header gets another text at the same address.
+    headers.insert(VARY, HeaderValue::from_static("Accept-Encoding, Authorization"));
+    if let Ok(etag) = HeaderValue::from_str(etag) {
+        headers.insert(ETAG, etag);
     }
     response
 }

@@ -39,13 +39,16 @@ pub(super) fn wanted(head: &Parts, info: &FileInfo) -> Wanted {
     }
 }
 
+/// Whether `If-None-Match` lists the tag, weakly compared, or any by `*`.
+pub(super) fn names_tag(headers: &HeaderMap, etag: &str) -> bool {
+    let opaque = |tag| str::strip_prefix(tag, "W/").unwrap_or(tag);
+    let listed = headers.get_all(IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
+    listed.flat_map(|list| list.split(',')).any(|tag| tag.trim() == "*" || opaque(tag.trim()) == opaque(etag))
+}
+
 fn is_known(headers: &HeaderMap, info: &FileInfo) -> bool {
     if headers.contains_key(IF_NONE_MATCH) {
-        let listed = headers.get_all(IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
-        return listed.flat_map(|list| list.split(',')).any(|tag| {
-            let tag = tag.trim();
-            tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == info.etag
-        });
+        return names_tag(headers, &info.etag);
     }
     date(headers, IF_MODIFIED_SINCE).is_some_and(|date| whole_second(info.modified) <= date)
 }

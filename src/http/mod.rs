@@ -8,6 +8,7 @@ pub mod answer;
 mod body;
 mod conditional;
 mod cors;
+mod encoding;
 mod file;
 pub mod limits;
 mod multipart;

@@ -76,6 +76,7 @@ impl Params {
     }
 
     pub(super) fn add_urlencoded(&mut self, encoded: &[u8]) {
+        self.text.reserve(encoded.len());
         for pair in encoded.split(|byte| *byte == b'&') {
             let equals = pair.iter().position(|byte| *byte == b'=').unwrap_or(pair.len());
             let start = self.text.len();

@@ -8,13 +8,14 @@
 use std::fmt;
 use std::time::Duration;
 
-use bytes::Bytes;
-use fred::clients::{Client as FredClient, Pipeline};
+use bytes::{Bytes, BytesMut};
+use fred::clients::Client as FredClient;
 use fred::error::{Error as FredError, ErrorKind};
-use fred::interfaces::{ClientLike, HashesInterface, KeysInterface};
+use fred::interfaces::{ClientLike, HashesInterface, KeysInterface, SetsInterface};
 use fred::types::config::{Config, ReconnectError, Server, ServerConfig, UnresponsiveConfig};
 use fred::types::{Builder, ClusterHash, CustomCommand, Key, Value};
 use futures_util::FutureExt;
+use futures_util::future::join_all;
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
@@ -24,10 +25,15 @@ use crate::error::{Error, Result};
 /// Commands that may wait for an answer at once on one connection; a further one fails.
 const COMMANDS_IN_FLIGHT_MAX: usize = 50_000;
 
+/// The library's pipeline copies every command, and waits for each to be queued; a few go faster without it.
+const SENT_SINGLY_MAX: usize = 4;
+/// Of most ids.
+const NUMBER_BYTES: usize = 16;
+
 #[derive(Debug, Clone)]
 pub struct Command {
     name: &'static str,
-    arguments: Vec<Bytes>,
+    arguments: Vec<Value>,
 }
 
 impl Command {
@@ -36,19 +42,32 @@ impl Command {
     }
 
     pub fn arg(mut self, argument: impl Into<Bytes>) -> Command {
-        self.arguments.push(argument.into());
+        self.arguments.push(Value::Bytes(argument.into()));
         self
     }
 
     pub fn args(mut self, arguments: impl IntoIterator<Item = Bytes>) -> Command {
-        self.arguments.extend(arguments);
+        self.arguments.extend(arguments.into_iter().map(Value::Bytes));
+        self
+    }
+
+    /// Numbers as decimal text, all in one buffer: a short allocation for each would cost more than the question.
+    pub fn numbers(mut self, numbers: impl IntoIterator<Item = u64>) -> Command {
+        let numbers = numbers.into_iter();
+        self.arguments.reserve(numbers.size_hint().0);
+        let mut text = BytesMut::with_capacity(numbers.size_hint().0 * NUMBER_BYTES);
+        let mut digits = itoa::Buffer::new();
+        for number in numbers {
+            text.extend_from_slice(digits.format(number).as_bytes());
+            self.arguments.push(Value::Bytes(text.split().freeze()));
+        }
         self
     }
 
     fn split(self) -> (CustomCommand, Vec<Value>) {
         // One node behind each client: the slot is not looked at.
         let command = CustomCommand::new_static(self.name, ClusterHash::FirstKey, false);
-        (command, self.arguments.into_iter().map(Value::Bytes).collect())
+        (command, self.arguments)
     }
 }
 
@@ -184,9 +203,14 @@ impl Client {
 
     /// Sends all commands at once and waits for all answers, in order.
     pub async fn pipeline(&self, commands: Vec<Command>) -> Vec<Result<Reply, Fault>> {
+        if commands.len() <= SENT_SINGLY_MAX {
+            // Each is on its way when it is first polled, so they leave together and in order.
+            let answers = join_all(commands.into_iter().map(|command| send(&self.fred, command))).await;
+            return answers.into_iter().map(|answer| self.answer(answer)).collect();
+        }
         let pipeline = self.fred.pipeline();
         for command in commands {
-            if let Err(error) = queue(&pipeline, command).await {
+            if let Err(error) = send(&pipeline, command).await {
                 return vec![self.answer(Err(error))];
             }
         }
@@ -237,16 +261,28 @@ impl Client {
 
 /// The library writes out every command that it does not know by name at once, a system call for each; what long
 /// pipelines are made of goes by name and so in one write.
-async fn queue(pipeline: &Pipeline<FredClient>, command: Command) -> Result<(), FredError> {
-    match (command.name, &command.arguments[..]) {
-        ("GET", [key]) => pipeline.get(Key::from(key.clone())).await,
-        ("HMGET", [key, fields @ ..]) => {
-            let fields: Vec<Key> = fields.iter().cloned().map(Key::from).collect();
-            pipeline.hmget(Key::from(key.clone()), fields).await
+async fn send<C>(to: &C, mut command: Command) -> Result<Value, FredError>
+where
+    C: ClientLike + KeysInterface + HashesInterface + SetsInterface,
+{
+    match (command.name, &mut command.arguments[..]) {
+        ("GET", [Value::Bytes(key)]) => to.get(Key::from(std::mem::take(key))).await,
+        ("HMGET", [Value::Bytes(key), fields @ ..]) => {
+            let fields = fields.iter_mut().filter_map(|field| match field {
+                Value::Bytes(field) => Some(Key::from(std::mem::take(field))),
+                _ => None,
+            });
+            let fields: Vec<Key> = fields.collect();
+            to.hmget(Key::from(std::mem::take(key)), fields).await
+        }
+        ("SMISMEMBER", [Value::Bytes(key), ..]) => {
+            let key = Key::from(std::mem::take(key));
+            let members: Vec<Value> = command.arguments.drain(1..).collect();
+            to.smismember(key, members).await
         }
         _ => {
             let (command, arguments) = command.split();
-            pipeline.custom(command, arguments).await
+            to.custom(command, arguments).await
         }
     }
 }

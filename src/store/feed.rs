@@ -19,10 +19,15 @@ pub struct FeedPage {
     pub trimmed: bool,
 }
 
+/// Asks for the newest `limit` ids below `before`.
+pub(super) fn order_below(before: Option<u64>, limit: usize) -> Command {
+    newest_below(keys::feed(), before, limit)
+}
+
 /// At most `limit` ids below `before`.
 pub async fn page(run: &Arc<Run>, before: Option<u64>, limit: usize) -> Result<FeedPage> {
     let mut read = Read::new(run);
-    read.push(Bucket::FEED, newest_below(keys::feed(), before, limit));
+    read.push(Bucket::FEED, order_below(before, limit));
     read.push(Bucket::FEED, Command::new("GET").arg(keys::feed_floor()));
     let replies = read.send().await?;
     Ok(FeedPage {

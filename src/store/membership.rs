@@ -1,16 +1,12 @@
 //! Asking whether many ids are members of one set.
 
-use std::fmt::Display;
-
-use bytes::Bytes;
-
 use super::client::Command;
 use super::reply::Reply;
 use crate::error::Result;
 
 /// [`flags`] decodes the answer. `ids` must not be empty: Redis takes that for a mistake.
-pub(super) fn command<T: Display>(key: String, ids: impl IntoIterator<Item = T>) -> Command {
-    Command::new("SMISMEMBER").arg(key).args(ids.into_iter().map(|id| Bytes::from(id.to_string())))
+pub(super) fn command(key: String, ids: impl IntoIterator<Item = u64>) -> Command {
+    Command::new("SMISMEMBER").arg(key).numbers(ids)
 }
 
 /// One flag for each id that was asked for.

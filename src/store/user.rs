@@ -33,7 +33,12 @@ pub struct UserRecord {
 
 const FIELDS: [&str; 6] = ["name", "works", "favorited", "favorites", "follows", "followers"];
 
-fn record(id: UserId, reply: &Reply) -> Result<Option<UserRecord>> {
+pub(super) fn command(id: UserId) -> Command {
+    Command::new("HMGET").arg(keys::user(id)).args(FIELDS.map(|field| Bytes::from_static(field.as_bytes())))
+}
+
+/// Decodes the answer to [`command`]; `None` where there is no such user.
+pub(super) fn record(id: UserId, reply: &Reply) -> Result<Option<UserRecord>> {
     let [name, counts @ ..] = reply.array()? else { return Ok(None) };
     let Some(name) = name.text()? else { return Ok(None) };
     let count = |place: usize| -> Result<u64> { Ok(counts.get(place).unwrap_or(&Reply::Nil).number()?.unwrap_or(0)) };
@@ -63,12 +68,12 @@ pub async fn get_many(
     let ids: BTreeSet<UserId> = ids.into_iter().collect();
     let mut read = Read::new(run);
     for id in &ids {
-        read.push(id.bucket(), Command::new("HMGET").arg(keys::user(*id)).args(FIELDS.map(Bytes::from)));
+        read.push(id.bucket(), command(*id));
     }
     if let Some(viewer) = viewer
         && !ids.is_empty()
     {
-        read.push(viewer.bucket(), membership::command(keys::follows(viewer), &ids));
+        read.push(viewer.bucket(), membership::command(keys::follows(viewer), ids.iter().map(|id| id.0)));
     }
     let replies = read.send().await?;
     let followed = replies.get(ids.len()).map(membership::flags).transpose()?.unwrap_or_default();

@@ -31,7 +31,12 @@ pub struct CountedVideo {
 
 const FIELDS: [&str; 6] = ["author", "title", "object", "cover", "favorites", "comments"];
 
-fn counted(id: VideoId, reply: &Reply) -> Result<Option<CountedVideo>> {
+pub(super) fn command(id: VideoId) -> Command {
+    Command::new("HMGET").arg(keys::video(id)).args(FIELDS.map(|field| Bytes::from_static(field.as_bytes())))
+}
+
+/// Decodes the answer to [`command`]; `None` where the video is not visible.
+pub(super) fn counted(id: VideoId, reply: &Reply) -> Result<Option<CountedVideo>> {
     let [author, title, object, cover, favorites, comments] = reply.array()? else { return Ok(None) };
     let (Some(author), Some(title), Some(object)) = (author.number()?, title.text()?, object.text()?) else {
         return Ok(None);
@@ -51,12 +56,12 @@ fn counted(id: VideoId, reply: &Reply) -> Result<Option<CountedVideo>> {
 pub async fn get_many(run: &Arc<Run>, ids: &[VideoId], viewer: Option<UserId>) -> Result<Vec<CountedVideo>> {
     let mut read = Read::new(run);
     for id in ids {
-        read.push(id.bucket(), Command::new("HMGET").arg(keys::video(*id)).args(FIELDS.map(Bytes::from)));
+        read.push(id.bucket(), command(*id));
     }
     if let Some(viewer) = viewer
         && !ids.is_empty()
     {
-        read.push(viewer.bucket(), membership::command(keys::likes(viewer), ids));
+        read.push(viewer.bucket(), membership::command(keys::likes(viewer), ids.iter().map(|id| id.0)));
     }
     let replies = read.send().await?;
     let liked = replies.get(ids.len()).map(membership::flags).transpose()?.unwrap_or_default();
@@ -70,18 +75,31 @@ pub async fn get_many(run: &Arc<Run>, ids: &[VideoId], viewer: Option<UserId>) -
     Ok(videos)
 }
 
-/// Whose video it is; 100007 for an unknown one. Videos never vanish and their authors never change, so this process
-/// asks once.
+/// Videos never vanish and their authors never change: what was read once is true.
+static AUTHORS: LazyLock<Cache<VideoId, UserId>> = LazyLock::new(|| Cache::new(AUTHORS_KNOWN_MAX));
+
+/// Whose video it is, if this process has read it before.
+pub fn known_author(id: VideoId) -> Option<UserId> {
+    AUTHORS.get(&id)
+}
+
+/// Notes whose video it is, as Redis has told.
+pub fn know_author(id: VideoId, author: UserId) {
+    if known_author(id).is_none() {
+        AUTHORS.insert(id, author);
+    }
+}
+
+/// Whose video it is; 100007 for an unknown one. This process asks once.
 pub async fn author(run: &Arc<Run>, id: VideoId) -> Result<UserId> {
-    static KNOWN: LazyLock<Cache<VideoId, UserId>> = LazyLock::new(|| Cache::new(AUTHORS_KNOWN_MAX));
-    if let Some(author) = KNOWN.get(&id) {
+    if let Some(author) = known_author(id) {
         return Ok(author);
     }
     let mut read = Read::new(run);
     read.push(id.bucket(), Command::new("HGET").arg(keys::video(id)).arg("author"));
     match read.send().await?.first().unwrap_or(&Reply::Nil).number()? {
         Some(author) => {
-            KNOWN.insert(id, UserId(author));
+            know_author(id, UserId(author));
             Ok(UserId(author))
         }
         // No script may be asked instead: it would need the author, who says which keys it touches.

@@ -17,7 +17,7 @@ use crate::error::{Code, Result};
 use crate::id::{ID_MAX, VideoId};
 use crate::media::{CoverMaker, CoverOutcome, Media, VideoName};
 use crate::model::VideoRecord;
-use crate::store::{Home, Slot};
+use crate::store::{Home, Marks, Slot};
 
 /// How long it waits when nothing wakes it: other servers publish, too.
 const INTERVAL: Duration = Duration::from_secs(5);
@@ -28,6 +28,7 @@ const ATTEMPTS_MAX: u32 = 3;
 pub struct Covers {
     pub slot: Arc<Slot>,
     pub archive: Archive,
+    pub marks: Arc<Marks>,
     pub media: Media,
     pub maker: CoverMaker,
     /// Covers made at once.
@@ -111,7 +112,9 @@ impl Covers {
             self.media.write_cover(name, bytes.clone()).await?;
             crash::point("cover_kept");
             let run = self.slot.run()?;
-            let version = Home::new(&run, video.id.bucket()).show_cover(video.id).await?;
+            let shown = Home::new(&run, video.id.bucket()).show_cover(video.id).await;
+            self.marks.changed([video.id.0]);
+            let version = shown?;
             crash::point("cover_shown");
             videos::covered(&self.archive, video.id, Cover::Made, version).await?;
             crash::point("cover_noted");

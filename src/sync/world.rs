@@ -15,12 +15,13 @@ use crate::archive::Archive;
 use crate::config::Config;
 use crate::error::Result;
 use crate::media::{CoverMaker, Media};
-use crate::store::{Address, Slot};
+use crate::store::{Address, Marks, Slot};
 
 pub struct World {
     pub config: Arc<Config>,
     pub gate: Arc<Gate>,
     pub archive: Archive,
+    pub marks: Arc<Marks>,
     pub media: Media,
     pub backlog: Arc<Backlog>,
     pub durable: Arc<Durable>,
@@ -35,7 +36,15 @@ impl World {
         let backlog = Arc::new(Backlog::new(config.outbox_entries_max));
         // A flush begins at once when it is wanted, and takes a few waits for Postgres.
         let durable = Arc::new(Durable::new(config.postgres_timeout_ms * 2));
-        Ok(World { config: config.clone(), gate: Arc::new(gate), archive, media, backlog, durable })
+        Ok(World {
+            config: config.clone(),
+            gate: Arc::new(gate),
+            archive,
+            marks: Arc::default(),
+            media,
+            backlog,
+            durable,
+        })
     }
 
     /// Has `slot` filled with admitted connections, and Redis brought in order where it is not, for ever.
@@ -58,6 +67,7 @@ impl World {
         Covers {
             slot,
             archive: self.archive.clone(),
+            marks: self.marks.clone(),
             media: self.media.clone(),
             maker: CoverMaker::new(&self.config.ffmpeg, self.config.cover_timeout_ms, self.config.cover_jobs_max),
             jobs_max: self.config.cover_jobs_max,

@@ -69,7 +69,7 @@ async fn other_origins_may_ask_only_where_the_settings_list_them() {
         assert!(preflight.header("access-control-allow-methods").unwrap().contains("POST"));
         let answer = ask(&open, "GET", origin).await;
         assert_eq!((answer.status, answer.header("access-control-allow-origin")), (200, Some(origin)));
-        assert_eq!(answer.header("vary"), Some("Origin"));
+        assert!(answer.headers.contains(&("vary".to_owned(), "Origin".to_owned())), "{answer:?}");
     }
     for (server, origin) in [(&open, "https://evil.example"), (&open, "null"), (&closed, "https://app.example")] {
         let preflight = ask(server, "OPTIONS", origin).await;

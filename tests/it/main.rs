@@ -16,6 +16,7 @@ mod dev;
 mod durability;
 mod favorite;
 mod feed;
+mod feed_snapshot;
 mod flush;
 mod harness;
 mod healthcheck;

@@ -87,9 +87,12 @@ async fn until_ready_says(client: &Client, word: &str) {
     eventually(&format!("/readyz to say {word:?}"), said).await;
 }
 
+/// Nothing that was read before a fault is shown after it.
+const NOTHING_KEPT: (&str, &str) = ("feed_age_ms", "1");
+
 /// A server with a user and three videos.
 async fn furnished(world: &World, settings: &[(&str, &str)]) -> (Server, Account, Facts) {
-    let settings: Vec<_> = [NO_COVERS].into_iter().chain(settings.iter().copied()).collect();
+    let settings: Vec<_> = [NO_COVERS, NOTHING_KEPT].into_iter().chain(settings.iter().copied()).collect();
     let server = Server::start(world, &settings).await;
     let mia = server.client().register("mia").await;
     for title in ["one", "two", "three"] {

@@ -158,6 +158,9 @@ async fn a_page_costs_few_round_trips_and_a_long_list_no_more_than_a_short_one()
         // Flush and relay ask Redis on their own.
         ("flush_interval_ms", "600000"),
         ("pending_after_ms", "600000"),
+        // Nothing ages while it is counted.
+        ("feed_age_ms", "60000"),
+        ("feed_snapshot", "100"),
     ];
     let server = Server::start(&world, &settings).await;
     let client = server.client();
@@ -176,8 +179,6 @@ async fn a_page_costs_few_round_trips_and_a_long_list_no_more_than_a_short_one()
     let token = format!("token={}", owner.token);
     let connection = counter.of_requests(&mut caller, &format!("/douyin/user/?{token}")).await;
     for (path, list, trips_max, long) in [
-        ("/douyin/feed/?".to_owned(), "video_list", 3, 30),
-        (format!("/douyin/feed/?{token}"), "video_list", 3, 30),
         (format!("/douyin/favorite/list/?{token}"), "video_list", 3, 1_000),
         (format!("/douyin/publish/list/?{token}"), "video_list", 3, 1),
         (format!("/douyin/relation/follow/list/?{token}"), "user_list", 2, 1_000),
@@ -194,4 +195,21 @@ async fn a_page_costs_few_round_trips_and_a_long_list_no_more_than_a_short_one()
     }
     let (trips, _) = counter.of(connection, &mut caller, &format!("/douyin/user/?{token}")).await;
     assert_eq!(trips, 1);
+
+    // A page that nobody has read yet: its order, its videos, their authors.
+    let mut feed = async |query: &str| {
+        let (trips, page) = counter.of(connection, &mut caller, &format!("/douyin/feed/?{query}")).await;
+        assert_eq!(entries(&page, "video_list").len(), 30);
+        trips
+    };
+    let older = "latest_time=1672531201500"; // in the middle of those that were planted
+    assert_eq!(feed("").await, 3);
+    assert_eq!((feed("").await, feed(&token).await), (0, 1));
+    // Past the snapshot the order is asked for each time.
+    assert_eq!(feed(older).await, 3);
+    assert_eq!((feed(older).await, feed(&format!("{older}&{token}")).await), (1, 2));
+    // What was changed here is read again, and the authors are known by now.
+    assert_eq!(code(&caller.comment(&owner, video, "one more").await), 0);
+    let mut feed = async |query: &str| counter.of(connection, &mut caller, &format!("/douyin/feed/?{query}")).await.0;
+    assert_eq!((feed("").await, feed("").await), (1, 0));
 }

@@ -1,8 +1,10 @@
 //! An HTTP/1.1 client that hides nothing: what a test gives is what goes over the wire.
 
+use std::io::Read;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use flate2::read::GzDecoder;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -233,6 +235,11 @@ impl Reply {
     }
 
     pub fn json(&self) -> serde_json::Value {
-        serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?} {:?}", self.text()))
+        let mut body = self.body.clone();
+        if self.header("content-encoding") == Some("gzip") {
+            body.clear();
+            GzDecoder::new(&self.body[..]).read_to_end(&mut body).expect("not gzip, though it says so");
+        }
+        serde_json::from_slice(&body).unwrap_or_else(|error| panic!("{error}: {self:?} {:?}", self.text()))
     }
 }

@@ -1,0 +1,194 @@
+//! The feed as everyone sees it, kept in the process: pages that are ready to be sent, shared by all threads.
+//!
+//! # What is kept, and for how long
+//!
+//! - **For ever**: whose video it is (`store/video.rs`), which lets a page be read in one trip. Titles, addresses and
+//!   names never change either, but they are read along with the counters: what that costs is lost in the trip.
+//! - **For `feed_age_ms`**: the order of the newest videos, and each page: its counters, its covers, and the JSON text
+//!   made of all this, whole, so that a signed-out answer is the text itself and a signed-in one a copy with some bytes
+//!   overwritten ([`page`]).
+//! - **Never**: `is_favorite` and `is_follow`. They are asked of the viewer's own sets for each answer.
+//!
+//! # What a reader may rely on
+//!
+//! A page shows every change that was answered, by any server, `feed_age_ms` or longer before its request arrived; and
+//! every change that *this* process answered before its request arrived. Whoever changes something raises the
+//! generation of what he changed once the script has answered ([`Marks`]); who reads takes the generations before he
+//! asks Redis, so a read that was under way when a change was marked leaves the page marked as old.
+//!
+//! Nothing is served that was not read through [`crate::store::snapshot::read`], which believes only open buckets of the
+//! admitted epoch. A read that fails is the answer of its page (503): what was kept is not stretched. A page that was
+//! read from a run of Redis that has since been replaced or doubted was true when it was read, and ends with its age;
+//! without an admitted run nothing is served at all, which the caller sees to by having a [`Run`] to give.
+//!
+//! # What it costs
+//!
+//! Nothing runs by itself: pages that nobody reads cost nothing. A page that is read is asked for once, however many
+//! want it at that moment ([`flight`]); of one that is young enough only what was marked is asked for.
+//!
+//! The newest `feed_snapshot` places are found in the process ([`order`]); older ones cost a trip for their ids first,
+//! and past what Redis keeps, Postgres.
+
+mod flight;
+mod order;
+mod page;
+mod reading;
+mod text;
+pub mod view;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwapOption;
+use futures_util::FutureExt;
+use quick_cache::sync::Cache;
+
+use self::flight::Flights;
+use self::order::{Order, Place};
+pub use self::page::Page;
+pub use self::text::FeedAnswer;
+use crate::archive::{Archive, videos};
+use crate::error::Result;
+use crate::id::{ID_MAX, VideoId};
+use crate::store::{Marks, Run, feed};
+
+/// The document's own page size.
+const PAGE: usize = 30;
+/// One more than a page shows: whether the next video shares the last one's millisecond decides how the page ends.
+const WANTED: usize = PAGE + 1;
+/// Pages kept ready: about 30 kB each, and 5 kB more for those that were sent compressed.
+const PAGES_KEPT_MAX: usize = 256;
+/// How often a request joins what others are reading before it reads for itself.
+const FLIGHTS_JOINED_MAX: usize = 4;
+
+pub struct Feed {
+    order: ArcSwapOption<Order>,
+    /// By their first video.
+    pages: Cache<VideoId, Arc<Page>>,
+    flights: Flights,
+    empty: Arc<Page>,
+    marks: Arc<Marks>,
+    archive: Archive,
+    /// Public base of media addresses, without a slash at its end.
+    media_base: String,
+    /// How many of the newest ids are kept.
+    snapshot: usize,
+    age_max: Duration,
+}
+
+/// What the process has for a request.
+enum Look {
+    Kept(Arc<Page>),
+    /// Not wholly among the newest.
+    Past,
+    /// To be read; a flight is for one page, or for the order where that is all that is known.
+    Old {
+        flight: u64,
+    },
+}
+
+impl Feed {
+    pub fn new(
+        marks: Arc<Marks>,
+        archive: Archive,
+        media_base: String,
+        snapshot: usize,
+        age_max: Duration,
+    ) -> Result<Feed> {
+        Ok(Feed {
+            order: ArcSwapOption::empty(),
+            pages: Cache::new(PAGES_KEPT_MAX),
+            flights: Flights::default(),
+            empty: Arc::new(Page::empty()?),
+            marks,
+            archive,
+            media_base,
+            snapshot,
+            age_max,
+        })
+    }
+
+    /// The page of videos older than `before` (an id; `None`: the newest), through `run` where it has to be read.
+    pub async fn page(&self, run: &Arc<Run>, before: Option<u64>) -> Result<Arc<Page>> {
+        let begun = Instant::now();
+        match self.look(before, begun) {
+            Look::Kept(page) => Ok(page),
+            // In a box: most requests need no room for reading.
+            Look::Past => self.page_past(run, before, begun).boxed().await,
+            Look::Old { flight } => self.page_read(run, before, begun, flight).boxed().await,
+        }
+    }
+
+    /// A page that is read now, by this request or by one that is at it.
+    async fn page_read(
+        &self,
+        run: &Arc<Run>,
+        before: Option<u64>,
+        begun: Instant,
+        mut flight: u64,
+    ) -> Result<Arc<Page>> {
+        for _ in 0..FLIGHTS_JOINED_MAX {
+            if let Some(Some(page)) = self.flights.fly(flight, self.read_newest(run, before)).await? {
+                return Ok(page);
+            }
+            match self.look(before, begun) {
+                Look::Kept(page) => return Ok(page),
+                Look::Past => return self.page_past(run, before, begun).await,
+                Look::Old { flight: next } => flight = next,
+            }
+        }
+        match self.read_newest(run, before).await? {
+            Some(page) => Ok(page),
+            None => self.page_past(run, before, begun).await,
+        }
+    }
+
+    fn look(&self, before: Option<u64>, begun: Instant) -> Look {
+        let order = self.order.load();
+        let Some(order) = order.as_ref() else { return Look::Old { flight: Marks::ORDER } };
+        let current = self.is_order_current(order, begun);
+        match order.place(before) {
+            Place::Past if current => Look::Past,
+            Place::Past => Look::Old { flight: Marks::ORDER },
+            Place::At(wanted) => match self.kept(wanted, begun).filter(|_| current) {
+                Some(page) => Look::Kept(page),
+                None => Look::Old { flight: wanted.first().map_or(Marks::ORDER, |first| first.0) },
+            },
+        }
+    }
+
+    /// A page that does not lie wholly among the newest.
+    async fn page_past(&self, run: &Arc<Run>, before: Option<u64>, begun: Instant) -> Result<Arc<Page>> {
+        let found = feed::page(run, before, WANTED).await?;
+        let mut wanted = found.ids;
+        if wanted.len() < WANTED && found.trimmed {
+            let older_than = wanted.last().map(|id| id.0).or(before).unwrap_or(ID_MAX + 1);
+            wanted.extend(videos::before(&self.archive, older_than, WANTED - wanted.len()).await?);
+        }
+        for _ in 0..FLIGHTS_JOINED_MAX {
+            if let Some(page) = self.kept(&wanted, begun) {
+                return Ok(page);
+            }
+            let flight = wanted.first().map_or(0, |first| first.0);
+            if let Some(read) = self.flights.fly(flight, self.read(run, &wanted)).await? {
+                return Ok(read);
+            }
+        }
+        self.read(run, &wanted).await
+    }
+
+    fn is_order_current(&self, order: &Order, begun: Instant) -> bool {
+        order.asked_at + self.age_max >= begun
+            && (order.asked_at >= begun || order.generation == self.marks.generation(Marks::ORDER))
+    }
+
+    /// The page of exactly these videos, if what is kept of it may be shown to a request that began then.
+    fn kept(&self, wanted: &[VideoId], begun: Instant) -> Option<Arc<Page>> {
+        let Some(first) = wanted.first() else { return Some(self.empty.clone()) };
+        let page = self.pages.get(first)?;
+        let current = page.wanted == wanted
+            && page.age_from + self.age_max >= begun
+            && (page.asked_at >= begun || page.is_unmarked(&self.marks));
+        current.then_some(page)
+    }
+}

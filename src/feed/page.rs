@@ -1,0 +1,169 @@
+//! One page, ready to be sent.
+
+use std::collections::BTreeMap;
+use std::hash::{DefaultHasher, Hasher};
+use std::io::Write;
+use std::sync::{Arc, OnceLock};
+use std::time::Instant;
+
+use bytes::Bytes;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+
+use super::text::{self, Places};
+use super::{PAGE, view};
+use crate::error::{Error, Result};
+use crate::id::{self, UserId, VideoId};
+use crate::model::Video;
+use crate::store::user::UserRecord;
+use crate::store::video::CountedVideo;
+use crate::store::{Marks, Run, snapshot};
+
+/// A time this near is given as an id: sent back to a server whose clock is behind, it would count as the future.
+const CLOCK_SKEW_MS: i64 = 5_000;
+
+pub struct Page {
+    /// What the order puts here, and the id that follows.
+    pub(super) wanted: Vec<VideoId>,
+    /// Those that are visible.
+    pub(super) videos: Vec<CountedVideo>,
+    pub(super) authors: BTreeMap<UserId, UserRecord>,
+    /// Of each video and author, from before it was asked for.
+    pub(super) generations: BTreeMap<u64, u64>,
+    /// Nothing in it is older.
+    pub(super) age_from: Instant,
+    /// Nothing in it is older than what this process had answered by then.
+    pub(super) asked_at: Instant,
+    text: Bytes,
+    places: Vec<Places>,
+    /// The author of each video, as a place among `authors`.
+    author_places: Vec<usize>,
+    etag: String,
+    gzip: OnceLock<Bytes>,
+}
+
+/// What a page is made of.
+pub(super) struct Parts {
+    pub(super) wanted: Vec<VideoId>,
+    pub(super) videos: Vec<CountedVideo>,
+    pub(super) authors: BTreeMap<UserId, UserRecord>,
+    pub(super) generations: BTreeMap<u64, u64>,
+    pub(super) age_from: Instant,
+    pub(super) asked_at: Instant,
+}
+
+impl Page {
+    pub(super) fn empty() -> Result<Page> {
+        let now = Instant::now();
+        let parts = Parts {
+            wanted: Vec::new(),
+            videos: Vec::new(),
+            authors: BTreeMap::new(),
+            generations: BTreeMap::new(),
+            age_from: now,
+            asked_at: now,
+        };
+        Page::new(parts, "")
+    }
+
+    /// Every author has to be among the parts.
+    pub(super) fn new(parts: Parts, media_base: &str) -> Result<Page> {
+        let Parts { wanted, videos, authors, generations, age_from, asked_at } = parts;
+        let shown: Vec<Video> = videos
+            .iter()
+            .map(|video| match authors.get(&video.record.author) {
+                Some(author) => Ok(view::video(media_base, video.clone(), author.clone())),
+                None => Err(Error::internal(format!("video {} has no author", video.record.id))),
+            })
+            .collect::<Result<_>>()?;
+        let author_ids: Vec<UserId> = authors.keys().copied().collect();
+        let author_places =
+            videos.iter().filter_map(|video| author_ids.binary_search(&video.record.author).ok()).collect();
+        let (last, following) = (wanted.iter().take(PAGE).next_back(), wanted.get(PAGE));
+        let next_time = last.map_or(0, |last| next_time(*last, following.copied(), view::now_ms()));
+        let (text, places) = text::write(shown, next_time)?;
+        // The same text has the same tag on every server and in every generation.
+        let mut hasher = DefaultHasher::new();
+        hasher.write(&text);
+        Ok(Page {
+            wanted,
+            videos,
+            authors,
+            generations,
+            age_from,
+            asked_at,
+            text: text.into(),
+            places,
+            author_places,
+            // Weak: one tag for the plain text and for the compressed one.
+            etag: format!("W/\"{:016x}\"", hasher.finish()),
+            gzip: OnceLock::new(),
+        })
+    }
+
+    /// Whether nothing of it has changed through this process.
+    pub(super) fn is_unmarked(&self, marks: &Marks) -> bool {
+        self.generations.iter().all(|(id, generation)| marks.generation(*id) == *generation)
+    }
+
+    /// For those who are not signed in.
+    pub fn text(&self) -> &Bytes {
+        &self.text
+    }
+
+    /// Of [`Page::text`], as an `ETag`.
+    pub fn etag(&self) -> &str {
+        &self.etag
+    }
+
+    /// [`Page::text`], compressed when it is first wanted so.
+    pub fn gzip(&self) -> &Bytes {
+        self.gzip.get_or_init(|| {
+            let mut encoder = GzEncoder::new(Vec::with_capacity(self.text.len() / 4), Compression::fast());
+            // Writing to memory does not fail; an empty text would show at once in every client.
+            let written = encoder.write_all(&self.text).and_then(|()| encoder.finish());
+            written.unwrap_or_default().into()
+        })
+    }
+
+    /// In the eyes of a viewer. One round trip.
+    pub async fn text_for(&self, run: &Arc<Run>, viewer: UserId) -> Result<Bytes> {
+        if self.videos.is_empty() {
+            return Ok(self.text.clone());
+        }
+        let videos = self.videos.iter().map(|video| video.record.id);
+        let flags = snapshot::flags(run, viewer, videos, self.authors.keys().copied()).await?;
+        let mut text = self.text.to_vec();
+        for ((places, author), is_liked) in self.places.iter().zip(&self.author_places).zip(flags.liked) {
+            text::flag(&mut text, *places, is_liked, flags.followed.get(*author).copied().unwrap_or(false));
+        }
+        Ok(text.into())
+    }
+}
+
+/// Milliseconds where the page ends on a whole one, else the last id itself.
+fn next_time(last: VideoId, following: Option<VideoId>, now_ms: i64) -> u64 {
+    let ms = id::unix_ms_of(last.0);
+    let shared = following.is_some_and(|following| id::unix_ms_of(following.0) == ms);
+    if shared || ms > now_ms - CLOCK_SKEW_MS { last.0 } else { ms as u64 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::{Bucket, EPOCH_MS};
+
+    #[test]
+    fn next_time_is_a_time_unless_the_millisecond_is_shared_or_too_new() {
+        let bucket = Bucket::new(3).unwrap();
+        let last = VideoId(bucket.id_at(10_000) + 1);
+        let same_ms = VideoId(bucket.id_at(10_000));
+        let older = VideoId(bucket.id_at(9_999));
+        let later = EPOCH_MS + 20_000;
+        assert_eq!(next_time(last, None, later), (EPOCH_MS + 10_000) as u64);
+        assert_eq!(next_time(last, Some(older), later), (EPOCH_MS + 10_000) as u64);
+        assert_eq!(next_time(last, Some(same_ms), later), last.0);
+        assert_eq!(next_time(last, Some(older), EPOCH_MS + 12_000), last.0);
+        assert_eq!(next_time(last, Some(older), EPOCH_MS + 5_000), last.0);
+    }
+}

@@ -1,0 +1,54 @@
+//! How users and videos are shown.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use crate::id;
+use crate::media::{VideoName, cover_path};
+use crate::model::{User, Video};
+use crate::store::user::UserRecord;
+use crate::store::video::CountedVideo;
+
+pub fn now_ms() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |age| age.as_millis() as i64)
+}
+
+/// When something was made, in Unix milliseconds: ids may run a little ahead of the clock, a time shown does not.
+pub fn shown_ms(id: u64) -> i64 {
+    id::unix_ms_of(id).min(now_ms())
+}
+
+pub fn user(record: UserRecord) -> User {
+    User {
+        id: record.id,
+        name: record.name,
+        follow_count: record.follows,
+        follower_count: record.followers,
+        is_follow: record.is_followed,
+        total_favorited: record.favorited,
+        work_count: record.works,
+        favorite_count: record.favorites,
+        avatar: String::new(),
+        background_image: String::new(),
+        signature: String::new(),
+    }
+}
+
+/// `media_base`: public base of media addresses, without a slash at its end.
+pub fn video(media_base: &str, video: CountedVideo, author: UserRecord) -> Video {
+    let record = video.record;
+    let cover_url = match record.object.parse::<VideoName>() {
+        Ok(name) => format!("{media_base}/{}", cover_path(name, record.cover)),
+        Err(_) => String::new(),
+    };
+    Video {
+        id: record.id,
+        author: user(author),
+        play_url: format!("{media_base}/video/{}", record.object),
+        cover_url,
+        favorite_count: video.favorites,
+        comment_count: video.comments,
+        is_favorite: video.is_liked,
+        title: record.title,
+        create_time: shown_ms(record.id.0),
+    }
+}

@@ -1,0 +1,289 @@
+//! The feed's pages as they are kept in the process: never older than they may be, and never anyone else's.
+
+use std::io::Read;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use flate2::read::GzDecoder;
+use serde_json::Value;
+use tokio::task::JoinSet;
+
+use crate::harness::{Account, Client, Server, World, code, entries, eventually, id_at, ids};
+
+/// No covers: nothing changes behind the tests' back.
+const NO_COVERS: (&str, &str) = ("ffmpeg", "/nonexistent");
+/// Age alone brings nothing up to date here.
+const NEVER_OLD: (&str, &str) = ("feed_age_ms", "60000");
+/// 2024-03-01 00:00:00 UTC.
+const LONG_AGO_MS: i64 = 1_709_251_200_000;
+
+async fn feed(client: &Client, query: &str) -> Value {
+    client.get_json(&format!("/douyin/feed/?{query}")).await
+}
+
+fn video(page: &Value, id: u64) -> Value {
+    entries(page, "video_list").iter().find(|video| video["id"] == id).unwrap_or_else(|| panic!("{page}")).clone()
+}
+
+/// So old that nothing in their page depends on the time of day.
+async fn plant_old_videos(world: &World) -> u64 {
+    let author = id_at(LONG_AGO_MS - 1_000, 9, 0);
+    world.plant_user(author).await;
+    world.plant_videos(author, &[1, 2, 3].map(|ms| id_at(LONG_AGO_MS + ms, 9, 0))).await;
+    id_at(LONG_AGO_MS + 3, 9, 0)
+}
+
+async fn publish(client: &Client, name: &str, count: usize) -> (Account, Vec<u64>) {
+    let author = client.register(name).await;
+    let mut videos = Vec::new();
+    for number in 0..count {
+        videos.push(client.publish_one(&author, &format!("{name} {number}")).await);
+    }
+    (author, videos)
+}
+
+/// Every request has a connection of its own, and so any of the threads.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_answered_shows_in_every_later_page_of_the_server() {
+    let world = World::start().await;
+    let server = Server::start(&world, &[NO_COVERS, NEVER_OLD, ("threads", "4")]).await;
+    let client = server.client();
+    let (author, videos) = publish(&client, "mia", 3).await;
+    let viewer = client.register("noa").await;
+
+    // Reads are always under way while something changes.
+    let done = Arc::new(AtomicBool::new(false));
+    let mut readers = JoinSet::new();
+    for token in ["", &viewer.token, ""] {
+        let (done, query) = (done.clone(), format!("token={token}"));
+        readers.spawn(async move {
+            while !done.load(Ordering::Relaxed) {
+                feed(&client, &query).await;
+            }
+        });
+    }
+    let mut caller = client.caller().await;
+    let mut comments = 0;
+    for round in 0..40 {
+        let on = round % 2 == 0;
+        let chosen = videos[round % 3];
+        assert_eq!(code(&caller.favorite(&viewer, chosen, on).await), 0);
+        let seen = video(&feed(&client, "").await, chosen);
+        assert_eq!(
+            (&seen["favorite_count"], &seen["author"]["total_favorited"]),
+            (&u64::from(on).into(), &u64::from(on).into()),
+            "{round}"
+        );
+        let seen = video(&feed(&client, &format!("token={}", viewer.token)).await, chosen);
+        assert_eq!(
+            (&seen["is_favorite"], &seen["favorite_count"]),
+            (&Value::from(on), &u64::from(on).into()),
+            "{round}"
+        );
+        // Off again, or the other videos would count too.
+        assert_eq!(code(&caller.favorite(&viewer, chosen, false).await), 0);
+
+        assert_eq!(code(&caller.follow(&viewer, author.id, on).await), 0);
+        assert_eq!(video(&feed(&client, "").await, chosen)["author"]["follower_count"], u64::from(on), "{round}");
+        assert_eq!(code(&caller.comment(&viewer, chosen, "again").await), 0);
+        comments += 1;
+        let page = feed(&client, "").await;
+        let sum: u64 = videos.iter().map(|id| video(&page, *id)["comment_count"].as_u64().unwrap()).sum();
+        assert_eq!(sum, comments, "{round}");
+    }
+    done.store(true, Ordering::Relaxed);
+    readers.join_all().await;
+}
+
+#[tokio::test]
+async fn a_video_is_in_the_feed_when_its_publishing_is_answered() {
+    let world = World::start().await;
+    let server = Server::start(&world, &[NO_COVERS, NEVER_OLD, ("threads", "3")]).await;
+    let client = server.client();
+    let author = client.register("mia").await;
+    for number in 0..35 {
+        let before = feed(&client, "").await;
+        client.publish(&author, &number.to_string()).await;
+        let page = feed(&client, "").await;
+        let newest = &entries(&page, "video_list")[0];
+        assert_eq!(
+            (&newest["title"], &newest["author"]["work_count"]),
+            (&number.to_string().into(), &(number + 1).into())
+        );
+        let kept = ids(&before, "video_list");
+        assert_eq!(ids(&page, "video_list")[1..], kept[..kept.len().min(29)]);
+    }
+}
+
+#[tokio::test]
+async fn what_another_server_changed_shows_a_little_later() {
+    let world = World::start().await;
+    let (one, other) = tokio::join!(Server::start(&world, &[NO_COVERS]), Server::start(&world, &[NO_COVERS]));
+    let (_, videos) = publish(&one.client(), "mia", 1).await;
+    let viewer = one.client().register("noa").await;
+    let client = other.client();
+    eventually("the video", async || entries(&feed(&client, "").await, "video_list").first().cloned()).await;
+    let mut caller = one.client().caller().await;
+    for on in [true, false, true] {
+        assert_eq!(code(&caller.favorite(&viewer, videos[0], on).await), 0);
+        eventually("the like", async || {
+            (video(&feed(&client, "").await, videos[0])["favorite_count"] == u64::from(on)).then_some(())
+        })
+        .await;
+    }
+    publish(&one.client(), "lea", 2).await;
+    eventually("all videos", async || (entries(&feed(&client, "").await, "video_list").len() == 3).then_some(())).await;
+}
+
+#[tokio::test]
+async fn flags_are_those_of_the_viewer_only() {
+    let world = World::start().await;
+    let server = Server::start(&world, &[NO_COVERS]).await;
+    let client = server.client();
+    let (mia, of_mia) = publish(&client, "mia", 2).await;
+    let (_, of_lea) = publish(&client, r#"lea","is_follow":false"#, 2).await;
+    let mut caller = client.caller().await;
+    let viewer = client.register("noa").await;
+    assert_eq!(code(&caller.favorite(&viewer, of_lea[0], true).await), 0);
+    assert_eq!(code(&caller.follow(&viewer, mia.id, true).await), 0);
+
+    let mut page = feed(&client, &format!("token={}", viewer.token)).await;
+    for (id, liked, followed) in
+        [(of_mia[0], false, true), (of_mia[1], false, true), (of_lea[0], true, false), (of_lea[1], false, false)]
+    {
+        let seen = video(&page, id);
+        assert_eq!((&seen["is_favorite"], &seen["author"]["is_follow"]), (&liked.into(), &followed.into()), "{seen}");
+    }
+    for query in ["", "token=", "token=x", &format!("token={}", mia.token)] {
+        let others = feed(&client, query).await;
+        for seen in entries(&others, "video_list") {
+            assert_eq!((&seen["is_favorite"], &seen["author"]["is_follow"]), (&false.into(), &false.into()), "{seen}");
+        }
+    }
+    // And nothing else differs, but for what the page may be followed by: that depends on the time.
+    for seen in page["video_list"].as_array_mut().unwrap() {
+        seen["is_favorite"] = false.into();
+        seen["author"]["is_follow"] = false.into();
+    }
+    assert_eq!(page["video_list"], feed(&client, "").await["video_list"]);
+}
+
+#[tokio::test]
+async fn a_page_that_cannot_be_read_is_refused_and_not_served_old() {
+    let world = World::start().await;
+    let server = Server::start(&world, &[NO_COVERS, ("feed_age_ms", "1")]).await;
+    let client = server.client();
+    let (author, _) = publish(&client, "mia", 1).await;
+    assert_eq!(entries(&feed(&client, "").await, "video_list").len(), 1);
+
+    let key = format!("head:{{b{:03}}}", author.id >> 5 & 255);
+    let head = world.redis_command("GET", &[&key]).await.text().unwrap().unwrap().to_owned();
+    world.redis_command("SET", &[&key, &head.replace("open", "closed")]).await;
+    let refused = client.get("/douyin/feed/").await;
+    assert_eq!((refused.status, refused.code()), (503, 100_014), "{}", refused.text());
+    assert_eq!(refused.json()["video_list"], serde_json::json!([]));
+    eventually("the bucket is loaded again", async || {
+        let page = client.get("/douyin/feed/").await;
+        (page.status == 200).then(|| assert_eq!(entries(&page.json(), "video_list").len(), 1))
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn without_redis_not_even_a_kept_page_is_served() {
+    let mut world = World::start().await;
+    let server = Server::start(&world, &[NO_COVERS, NEVER_OLD]).await;
+    let client = server.client();
+    publish(&client, "mia", 2).await;
+    assert_eq!(entries(&feed(&client, "").await, "video_list").len(), 2);
+    world.redis.kill_and_wait();
+    eventually("503", async || (client.get("/douyin/feed/").await.status == 503).then_some(())).await;
+    world.redis.start_again().await.unwrap();
+    eventually("200", async || (client.get("/douyin/feed/").await.status == 200).then_some(())).await;
+    assert_eq!(entries(&feed(&client, "").await, "video_list").len(), 2);
+}
+
+#[tokio::test]
+async fn snapshot_redis_and_postgres_follow_each_other_without_a_seam() {
+    let world = World::start().await;
+    let author = id_at(LONG_AGO_MS - 1_000, 9, 0);
+    // Two in each millisecond.
+    let planted: Vec<u64> = (0..150).map(|number| id_at(LONG_AGO_MS + number / 2, 9, (number % 2) as u64)).collect();
+    world.plant_user(author).await;
+    world.plant_videos(author, &planted).await;
+    let server = Server::start(&world, &[NO_COVERS, ("feed_snapshot", "40"), ("feed_window", "80")]).await;
+    let client = server.client();
+    let viewer = client.register("noa").await;
+    for (skipped, query) in (0..35).map(|skipped| (skipped, if skipped % 2 == 0 { "" } else { &viewer.token })) {
+        let mut found: Vec<u64> = planted.iter().rev().take(skipped).copied().collect();
+        let mut latest_time = found.last().copied().unwrap_or(0);
+        loop {
+            let page = feed(&client, &format!("token={query}&latest_time={latest_time}")).await;
+            latest_time = page["next_time"].as_u64().unwrap();
+            if latest_time == 0 {
+                break;
+            }
+            found.extend(ids(&page, "video_list"));
+        }
+        assert!(found.iter().eq(planted.iter().rev()), "beginning at {skipped}: {found:?}");
+    }
+}
+
+#[tokio::test]
+async fn who_has_the_page_already_is_told_so_until_it_changes() {
+    let world = World::start().await;
+    let newest = plant_old_videos(&world).await;
+    let server = Server::start(&world, &[NO_COVERS]).await;
+    let client = server.client();
+    let viewer = client.register("noa").await;
+    let page = client.get("/douyin/feed/").await;
+    let etag = page.header("etag").unwrap().to_owned();
+    assert_eq!((page.status, page.header("cache-control")), (200, Some("no-cache")));
+    for known in [etag.as_str(), "\"x\", *", &format!("\"x\", {etag}")] {
+        let known = client.get_with("/douyin/feed/", &[("If-None-Match", known)]).await;
+        assert_eq!((known.status, known.body.len(), known.header("etag")), (304, 0, Some(etag.as_str())));
+    }
+    assert_eq!(client.get_with("/douyin/feed/", &[("If-None-Match", "\"x\"")]).await.status, 200);
+
+    // Whoever is signed in, or tries to be, has a page of his own.
+    for token in [&viewer.token, "bad"] {
+        let path = format!("/douyin/feed/?token={token}");
+        let page = client.get_with(&path, &[("If-None-Match", "*")]).await;
+        let (etag, cache_control) = (page.header("etag"), page.header("cache-control"));
+        assert_eq!((page.status, etag, cache_control), (200, None, Some("no-store")));
+    }
+    let bearer = format!("Bearer {}", viewer.token);
+    let page = client.get_with("/douyin/feed/", &[("If-None-Match", &etag), ("Authorization", &bearer)]).await;
+    assert_eq!((page.status, page.header("etag")), (200, None));
+
+    let mut caller = client.caller().await;
+    assert_eq!(code(&caller.favorite(&viewer, newest, true).await), 0);
+    let page = client.get_with("/douyin/feed/", &[("If-None-Match", &etag)]).await;
+    assert_eq!((page.status, &page.json()["video_list"][0]["favorite_count"]), (200, &Value::from(1)));
+    assert_ne!(page.header("etag"), Some(etag.as_str()));
+}
+
+#[tokio::test]
+async fn the_page_is_compressed_for_who_takes_that() {
+    let world = World::start().await;
+    plant_old_videos(&world).await;
+    let server = Server::start(&world, &[NO_COVERS, ("cors_origins", "https://a.example")]).await;
+    let client = server.client();
+    let plain = client.get("/douyin/feed/").await;
+    assert_eq!(plain.header("content-encoding"), None);
+    let varies: Vec<&str> =
+        plain.headers.iter().filter(|(name, _)| name == "vary").map(|(_, value)| value.as_str()).collect();
+    assert_eq!(varies, ["Accept-Encoding, Authorization", "Origin"]);
+    for accepted in ["gzip", "br, gzip;q=0.5", "*"] {
+        let reply = client.get_with("/douyin/feed/", &[("Accept-Encoding", accepted)]).await;
+        assert_eq!((reply.status, reply.header("content-encoding")), (200, Some("gzip")));
+        let mut text = Vec::new();
+        GzDecoder::new(&reply.body[..]).read_to_end(&mut text).unwrap();
+        assert_eq!(text, plain.body);
+        assert_eq!(reply.header("etag"), plain.header("etag"));
+    }
+    for refused in ["gzip;q=0", "identity", "*;q=0"] {
+        let reply = client.get_with("/douyin/feed/", &[("Accept-Encoding", refused)]).await;
+        assert_eq!((reply.header("content-encoding"), &reply.body), (None, &plain.body), "{refused}");
+    }
+}
