@@ -64,7 +64,7 @@ macro_rules! settings {
 settings! {
     listen: SocketAddr = "127.0.0.1:8080", address(), "Where the server listens; port 0 takes any free one";
     data_dir: PathBuf = "./.riffle", path(), "Folder of media and, under `dev`, of the private stores";
-    redis_url: Option<String> = "", url(&["redis://", "redis+unix://"]), "Redis, as redis://user:password@host:port/0 or redis+unix:///path; default: the private one of the data folder";
+    redis_url: Option<String> = "", url(&["redis://", "redis-cluster://", "redis+unix://"]), "Redis, as redis://user:password@host:port/0, redis+unix:///path or, for a Redis Cluster, redis-cluster://user:password@host:port?node=host:port with any number of its nodes; default: the private one of the data folder";
     #[secret] postgres_url: Option<String> = "", url(&["postgres://", "postgresql://"]), "Postgres, as postgres://user:password@host/database; default: the private one of the data folder";
     media_url: Option<String> = "", url(&["http://", "https://"]), "Public base of play_url and cover_url; default: that of the object store where it lets everybody read, else http://<listen>/media";
     s3_endpoint: Option<String> = "", url(&["http://", "https://"]), "Object store for media (MinIO or any S3), as http://host:port; default: files in the data folder";
