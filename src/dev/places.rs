@@ -9,7 +9,7 @@
 
 use std::fs::{self, DirBuilder, Metadata};
 use std::io;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddrV4};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt, chown, symlink};
 use std::path::{Path, PathBuf};
@@ -20,6 +20,8 @@ use super::error::DevError;
 use super::user::{StoreUser, store_user};
 
 const HOMES: &str = "/var/lib/riffle";
+/// That of the cluster's bus is 10 000 higher; both lie below those that the system gives out by itself.
+const REDIS_NODE_PORT: u16 = 21_000;
 const REDIS_SOCKET: &str = "redis.sock";
 const POSTGRES_SOCKET: &str = ".s.PGSQL.5432";
 const SOCKET_PATH_BYTES_MAX: usize = 107;
@@ -94,11 +96,11 @@ impl Places {
         self.run.join(format!("{POSTGRES_SOCKET}.lock"))
     }
 
-    /// The bus of a Redis in cluster mode cannot be turned off, and its port is fixed: on a loopback address of its
-    /// own it is in nobody's way.
-    pub(super) fn redis_bus_address(&self) -> Ipv4Addr {
+    /// The nodes of a Redis Cluster speak to each other by TCP only: on a loopback address of its own each is in nobody's
+    /// way.
+    pub(super) fn redis_node_address(&self) -> SocketAddrV4 {
         let [.., high, middle, low] = fnv1a(self.data_dir.as_os_str().as_bytes()).to_be_bytes();
-        Ipv4Addr::new(127, high, middle, low.clamp(2, 254))
+        SocketAddrV4::new(Ipv4Addr::new(127, high, middle, low.clamp(2, 254)), REDIS_NODE_PORT)
     }
 
     pub(super) fn log_file(&self, store: &str) -> PathBuf {

@@ -19,27 +19,29 @@ pub(super) fn command(places: &Places, options: StoreOptions) -> Result<Command,
     };
     let mut command = Command::new(programs::redis_server()?);
     command.current_dir(&folder);
-    command.args(["--port", "0", "--unixsocketperm", "700", "--unixsocket"]).arg(places.redis_socket());
+    command.args(["--unixsocketperm", "700", "--unixsocket"]).arg(places.redis_socket());
     command.arg("--dir").arg(&folder).arg("--pidfile").arg(folder.join(StoreKind::Redis.pid_file()));
     command.args(["--appendonly", "yes", "--appendfsync", sync, "--save", "", "--maxmemory-policy", "noeviction"]);
     if options.redis_cluster {
-        command.args(["--cluster-enabled", "yes", "--bind"]).arg(places.redis_bus_address().to_string());
+        let address = places.redis_node_address();
+        let (ip, port) = (address.ip().to_string(), address.port().to_string());
+        command.args(["--port", &port, "--bind", &ip, "--cluster-enabled", "yes", "--cluster-announce-ip", &ip]);
+        // What one node has is served while another is away.
+        command.args(["--cluster-require-full-coverage", "no", "--repl-diskless-sync-delay", "0"]);
+    } else {
+        command.args(["--port", "0"]);
     }
     Ok(command)
 }
 
-/// The first probe of a new cluster of one gives it all slots; it is ready when it has said that they are its own.
+/// A node of a cluster that has no slots yet waits for somebody to give it some, and is ready for that.
 pub(super) async fn probe(places: &Places) -> Result<Answer, DevError> {
     // A Redis that is no cluster refuses this, and so answers.
     let reply = ask(places, "CLUSTER INFO").await.unwrap_or_default();
     Ok(match reply.as_str() {
         "" => Answer::Silence,
         reply if reply.starts_with("-LOADING") => Answer::Loading,
-        reply if reply.contains("cluster_state:fail") => {
-            if reply.contains("cluster_slots_assigned:0\r\n") {
-                // What it refuses now is asked again by the next probe.
-                let _ = ask(places, "CLUSTER ADDSLOTSRANGE 0 16383").await;
-            }
+        reply if reply.contains("cluster_state:fail") && !reply.contains("cluster_slots_assigned:0\r\n") => {
             Answer::Loading
         }
         _ => Answer::Ready,

@@ -1,6 +1,7 @@
 //! One store as a child process.
 
 use std::fs;
+use std::net::SocketAddrV4;
 use std::path::PathBuf;
 use std::process::{Command, ExitStatus, Stdio};
 use std::time::Duration;
@@ -41,7 +42,8 @@ pub struct StoreOptions {
     pub durability: Durability,
     /// Connections that Postgres takes at once.
     pub postgres_connections_max: usize,
-    /// Redis runs as a cluster of one node that owns every slot, and is ready two seconds later.
+    /// Redis runs as a node of a cluster, which listens on a loopback address of its own, too. A new one has no slots and
+    /// knows no other; one that was started again is ready when its cluster is.
     pub redis_cluster: bool,
 }
 
@@ -151,6 +153,11 @@ impl StoreProcess {
             StoreKind::Redis => self.places.redis_url(),
             StoreKind::Postgres => self.places.postgres_url(),
         }
+    }
+
+    /// Where a node of a Redis Cluster listens beside its socket.
+    pub fn node_address(&self) -> SocketAddrV4 {
+        self.places.redis_node_address()
     }
 
     /// Where its data lies.

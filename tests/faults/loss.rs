@@ -15,9 +15,8 @@ const LAST_ENTRIES: &str = "local all = {} \
 /// Waits until Postgres has all that was acknowledged up to now, and gives this now.
 pub async fn flushed(world: &World) -> Instant {
     let mark = Instant::now();
-    let entries = world.redis_command("EVAL", &[LAST_ENTRIES, "0"]).await;
-    let rows: Vec<String> =
-        entries.text().unwrap().unwrap_or_default().split_whitespace().map(|entry| format!("({entry})")).collect();
+    let entries = world.redis_eval(LAST_ENTRIES).await.join(" ");
+    let rows: Vec<String> = entries.split_whitespace().map(|entry| format!("({entry})")).collect();
     assert!(!rows.is_empty(), "no outbox holds anything");
     let sql = format!(
         "select count(*)::text from (values {}) as last (bucket, position)

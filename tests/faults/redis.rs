@@ -7,6 +7,8 @@ use std::fs::OpenOptions;
 use std::time::Duration;
 
 use rand::Rng;
+use rand::rngs::StdRng;
+use riffle::dev::StoreProcess;
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::harness::World;
@@ -23,7 +25,7 @@ const CUT_BYTES_MAX: u64 = 300_000;
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_redis_that_is_killed_again_and_again_loses_nothing() {
     rounds(async |random| {
-        let mut scene = Scene::begin(World::start().await, random, 1).await;
+        let mut scene = Scene::begin(World::start_alone().await, random, 1).await;
         for _ in 0..KILLS {
             let_pass_between(&mut scene.random, 50, 600).await;
             scene.world.redis.kill().await.unwrap();
@@ -56,16 +58,14 @@ async fn a_redis_that_is_emptied_under_load_keeps_what_was_flushed() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_redis_whose_file_lost_its_tail_keeps_what_was_flushed() {
     rounds(async |random| {
-        let mut scene = Scene::begin(World::start().await, random, 2).await;
+        let mut scene = Scene::begin(World::start_alone().await, random, 2).await;
         for _ in 0..2 {
             let mark = flushed(&scene.world).await;
             let_pass_between(&mut scene.random, 0, 400).await;
             scene.shared().ledger.lock().unwrap().begin_loss(mark);
             scene.world.redis.kill().await.unwrap();
             scene.shared().ledger.lock().unwrap().end_loss();
-            // Small cuts leave nothing amiss that anyone relied on, large ones reach behind what Postgres has.
-            let bytes = 1 << scene.random.random_range(0..=CUT_BYTES_MAX.ilog2());
-            cut_tail(&scene.world, scene.random.random_range(0..=bytes));
+            cut_tail(&scene.world.redis, cut_bytes(&mut scene.random));
             scene.world.redis.start_again().await.unwrap();
             scene.load.goes_well().await;
         }
@@ -74,9 +74,15 @@ async fn a_redis_whose_file_lost_its_tail_keeps_what_was_flushed() {
     .await;
 }
 
+/// Small cuts leave nothing amiss that anyone relied on, large ones reach behind what Postgres has.
+pub fn cut_bytes(random: &mut StdRng) -> u64 {
+    let bytes = 1 << random.random_range(0..=CUT_BYTES_MAX.ilog2());
+    random.random_range(0..=bytes)
+}
+
 /// Takes bytes off the end of what Redis wrote last.
-fn cut_tail(world: &World, bytes: u64) {
-    let file = OpenOptions::new().write(true).open(newest_file(world)).unwrap();
+pub fn cut_tail(redis: &StoreProcess, bytes: u64) {
+    let file = OpenOptions::new().write(true).open(newest_file(redis)).unwrap();
     let length = file.metadata().unwrap().len();
     file.set_len(length.saturating_sub(bytes)).unwrap();
 }
@@ -101,7 +107,7 @@ async fn a_redis_that_forgets_its_scripts_all_the_time_is_not_noticed() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_redis_that_hangs_loses_nothing() {
     rounds(async |random| {
-        let scene = Scene::begin(World::start().await, random, 1).await;
+        let scene = Scene::begin(World::start_alone().await, random, 1).await;
         scene.world.redis.pause();
         let_pass(Duration::from_secs(3)).await;
         scene.world.redis.resume();
@@ -129,7 +135,7 @@ async fn a_redis_that_is_full_refuses_whole_changes() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn answers_of_redis_that_are_late_or_cut_short_are_not_guessed() {
     rounds(async |random| {
-        let world = World::start().await;
+        let world = World::start_alone().await;
         let proxy = Proxy::start(&world.redis_url).await;
         let mut scene = Scene::begin_with(world, random, 1, &[("redis_url", &proxy.url)]).await;
         for _ in 0..4 {

@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::PathBuf;
 
+use riffle::dev::StoreProcess;
+
 use crate::harness::{Account, Caller, Server, World, code, eventually};
 
 const NO_COVERS: (&str, &str) = ("ffmpeg", "/nonexistent");
@@ -12,8 +14,8 @@ const IDLE: &[(&str, &str)] = &[NO_COVERS, ("flush_interval_ms", "600000"), ("pe
 const SCRIPT_BEGINS: &[u8] = b"*1\r\n$5\r\nMULTI\r\n";
 
 /// What Redis is writing to.
-pub fn newest_file(world: &World) -> PathBuf {
-    let files = fs::read_dir(world.redis.folder().join("appendonlydir")).unwrap().map(|entry| entry.unwrap().path());
+pub fn newest_file(redis: &StoreProcess) -> PathBuf {
+    let files = fs::read_dir(redis.folder().join("appendonlydir")).unwrap().map(|entry| entry.unwrap().path());
     let number = |path: &PathBuf| path.to_string_lossy().split('.').rev().nth(2)?.parse::<u64>().ok();
     files.filter(|path| path.to_string_lossy().ends_with(".incr.aof")).max_by_key(number).unwrap()
 }
@@ -21,7 +23,7 @@ pub fn newest_file(world: &World) -> PathBuf {
 /// Kills Redis, keeps what `keep` says of its file, and starts it.
 async fn restart_redis(world: &mut World, keep: impl FnOnce(&[u8]) -> usize) {
     world.redis.kill().await.unwrap();
-    let path = newest_file(world);
+    let path = newest_file(&world.redis);
     let kept = keep(&fs::read(&path).unwrap()) as u64;
     fs::OpenOptions::new().write(true).open(path).unwrap().set_len(kept).unwrap();
     world.redis.start_again().await.unwrap();
@@ -56,7 +58,7 @@ async fn favorite_count(caller: &mut Caller, user: &Account) -> u64 {
 
 #[tokio::test]
 async fn a_change_that_was_cut_in_half_does_not_come_back_at_a_later_start() {
-    let mut world = World::start().await;
+    let mut world = World::start_alone().await;
     let (server, mut caller, mia, video) = furnished(&world, IDLE).await;
     assert_eq!(code(&caller.favorite(&mia, video, true).await), 0);
     // The last to be written was the mirror end.
@@ -77,7 +79,7 @@ async fn a_change_that_was_cut_in_half_does_not_come_back_at_a_later_start() {
 
 #[tokio::test]
 async fn a_mirror_that_lost_what_the_relay_brought_is_noticed() {
-    let mut world = World::start().await;
+    let mut world = World::start_alone().await;
     let (server, _, mia, video) = furnished(&world, &[NO_COVERS]).await;
     server.kill().await;
     let server = Server::start(&world, &[NO_COVERS, ("CRASH_AT", "edge_decided")]).await;
@@ -99,7 +101,7 @@ async fn a_mirror_that_lost_what_the_relay_brought_is_noticed() {
 
 #[tokio::test]
 async fn a_published_video_that_redis_forgot_before_it_was_noted_is_there_at_once() {
-    let mut world = World::start().await;
+    let mut world = World::start_alone().await;
     let (server, _, mia, video) = furnished(&world, IDLE).await;
     server.kill().await;
     // As if something else of its bucket had been relayed between the two steps of the publishing.

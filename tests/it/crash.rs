@@ -227,7 +227,7 @@ async fn a_cover_whose_maker_died_anywhere_is_made_by_the_next() {
 /// Whatever a recoverer left, the next one recovers from it: from a Redis that was emptied, and from one that kept all.
 #[tokio::test]
 async fn a_recovery_that_died_anywhere_is_followed_by_another() {
-    let mut world = World::start().await;
+    let mut world = World::start_alone().await;
     let server = Server::start(&world, PATIENT).await;
     let mia = server.client().register("mia").await;
     for title in ["one", "two", "three"] {

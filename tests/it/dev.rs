@@ -8,7 +8,7 @@ use riffle::dev::{Durability, Places, Process, Stack, StoreKind, StoreOptions, S
 use rustix::process::{Pid, Signal, kill_process};
 use tokio_postgres::NoTls;
 
-use crate::harness::{THROWAWAY, World, ask_redis, eventually, temporary_folder};
+use crate::harness::{Redis, THROWAWAY, World, ask_redis, eventually, temporary_folder};
 
 /// As `riffle dev` runs them; where that makes no difference, the tests spare the disk.
 const KEPT: StoreOptions = StoreOptions { durability: Durability::Kept, postgres_connections_max: 20, ..THROWAWAY };
@@ -77,7 +77,7 @@ async fn two_worlds_share_nothing() {
 
 #[tokio::test]
 async fn a_frozen_store_goes_on_where_it_was() {
-    let mut world = World::start_with_own_postgres().await;
+    let mut world = World::start_alone_with_own_postgres().await;
     remember(&world.redis_url, &world.postgres_url, "thawed").await;
     world.redis.pause();
     world.postgres().pause();
@@ -248,9 +248,7 @@ async fn a_pid_that_has_passed_to_another_process_does_not_keep_postgres_from_st
 #[tokio::test]
 async fn a_cluster_of_one_takes_every_key_and_refuses_to_leave_a_slot() {
     let folder = temporary_folder();
-    let places = Places::of(folder.path()).unwrap();
-    let options = StoreOptions { redis_cluster: true, ..THROWAWAY };
-    let mut redis = StoreProcess::start(StoreKind::Redis, &places, options).await.unwrap();
+    let mut redis = Redis::start_cluster(folder.path(), 1).await;
     for key in ["a", "b", "c"] {
         ask_redis(&redis.url(), "SET", &[key, "kept"]).await.unwrap();
     }

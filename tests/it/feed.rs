@@ -161,7 +161,7 @@ async fn pages_past_the_window_come_from_postgres_without_a_seam() {
 /// More rows than the window holds wait for a Redis that has lost nothing.
 #[tokio::test]
 async fn what_is_pending_at_a_restart_of_redis_leaves_no_hole_in_the_window() {
-    let mut world = World::start().await;
+    let mut world = World::start_alone().await;
     let (author, mut videos) = plant_user_with_videos(&world, 9, LONG_AGO_MS, 1_000, 45).await;
     let settings = [NO_COVERS, ("feed_window", "30"), ("pending_after_ms", "600000")];
     let server = Server::start(&world, &settings).await;

@@ -121,7 +121,7 @@ async fn a_redis_that_is_emptied_comes_back_whole() {
 
 #[tokio::test]
 async fn what_was_answered_before_a_crash_of_everything_is_there_after_it() {
-    let mut world = World::start().await;
+    let mut world = World::start_alone().await;
     let server = Server::start(&world, &[]).await;
     let client = server.client();
     let (accounts, video) = small_world(&client).await;
@@ -206,7 +206,7 @@ fn cut_append_only_file(world: &World, word: &str) {
 /// The id that the mirror minted when it was first asked is still there.
 #[tokio::test]
 async fn what_the_relay_brought_and_redis_lost_comes_back() {
-    let mut world = World::start().await;
+    let mut world = World::start_alone().await;
     let (_, video) = mia_and_her_video(&world).await;
     let server = Server::start(&world, &[]).await;
     let ben = server.client().register("ben").await;

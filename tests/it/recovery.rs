@@ -167,7 +167,7 @@ async fn an_emptied_redis_is_loaded_anew_and_shows_no_wrong_zero() {
 
 #[tokio::test]
 async fn a_redis_that_restarts_with_its_data_keeps_it() {
-    let mut world = World::start().await;
+    let mut world = World::start_alone().await;
     let (server, mia, facts) = furnished(&world, &[]).await;
     leave_a_mark(&world, &mia).await;
     world.redis.kill().await.unwrap();
@@ -181,7 +181,7 @@ async fn a_redis_that_restarts_with_its_data_keeps_it() {
 
 #[tokio::test]
 async fn a_redis_that_lost_its_files_is_loaded_anew() {
-    let mut world = World::start().await;
+    let mut world = World::start_alone().await;
     let (server, mia, facts) = furnished(&world, &[]).await;
     leave_a_mark(&world, &mia).await;
     restart_redis_with(&mut world, None).await;
@@ -192,7 +192,7 @@ async fn a_redis_that_lost_its_files_is_loaded_anew() {
 
 #[tokio::test]
 async fn a_rewound_redis_misses_nothing_that_was_acknowledged() {
-    let mut world = World::start().await;
+    let mut world = World::start_alone().await;
     let (server, mia, _) = furnished(&world, &[]).await;
     let client = server.client();
     let saved = world.data_dir().join("saved");
@@ -217,7 +217,7 @@ async fn a_rewound_redis_misses_nothing_that_was_acknowledged() {
 /// Nothing but the covers was lost; that they were flushed tells that Redis is behind.
 #[tokio::test]
 async fn a_rewound_redis_gets_covers_back() {
-    let mut world = World::start().await;
+    let mut world = World::start_alone().await;
     let (server, _, facts) = furnished(&world, &[("pending_after_ms", "100")]).await;
     world.redis.kill().await.unwrap();
     world.redis.start_again().await.unwrap();
@@ -260,7 +260,7 @@ async fn a_redis_with_somebody_elses_keys_is_refused_and_left_alone() {
 
 #[tokio::test]
 async fn a_foreign_key_in_a_redis_that_has_to_be_loaded_anew_is_never_touched() {
-    let world = World::start().await;
+    let world = World::start_alone().await;
     let (server, mia, facts) = furnished(&world, &[]).await;
     let client = server.client();
     world.redis_command("SET", &["session:1", "theirs"]).await;
@@ -292,7 +292,7 @@ async fn a_redis_of_another_installation_is_refused_and_left_alone() {
 
 #[tokio::test]
 async fn a_postgres_that_was_put_back_is_noticed_and_redis_is_left_alone() {
-    let mut world = World::start().await;
+    let mut world = World::start_alone().await;
     let (server, mia, facts) = furnished(&world, &[]).await;
     server.kill().await;
     let saved = world.copy_database().await;
@@ -332,7 +332,7 @@ fn login(name: &str) -> Vec<u8> {
 
 #[tokio::test]
 async fn with_a_frozen_redis_every_answer_comes_in_time_and_all_comes_back() {
-    let world = World::start().await;
+    let world = World::start_alone().await;
     let (server, mia, facts) = furnished(&world, &[("pending_after_ms", "100")]).await;
     let client = server.client();
     world.until_nothing_is_pending().await;
@@ -378,7 +378,7 @@ async fn assert_all_works(client: &Client, mia: &Account, title: &str) {
 
 #[tokio::test]
 async fn without_postgres_reads_go_on_and_writes_wait_for_it() {
-    let mut world = World::start_with_own_postgres().await;
+    let mut world = World::start_alone_with_own_postgres().await;
     let (server, mia, facts) = furnished(&world, &[]).await;
     let client = server.client();
     world.postgres().pause();

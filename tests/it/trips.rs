@@ -148,7 +148,7 @@ async fn plant(world: &World, owner: &Account, count: u64) {
 
 #[tokio::test]
 async fn a_page_costs_few_round_trips_and_a_long_list_no_more_than_a_short_one() {
-    let world = World::start().await;
+    let world = World::start_alone().await;
     let counter = Counter::before(&world).await;
     let settings = [
         ("redis_url", counter.url.as_str()),

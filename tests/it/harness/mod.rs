@@ -34,7 +34,7 @@ pub use multipart::{BOUNDARY, Part, multipart, multipart_body, urlencoded};
 pub use object_store::{ObjectStore, Policies};
 pub use planted::id_at;
 pub use postgres::ask_postgres;
-pub use redis::ask_redis;
+pub use redis::{Redis, ask_redis};
 pub use server::{Finished, Server, rss_bytes, run, run_command};
 pub use state::{IDLE, State};
 pub use world::{THROWAWAY, World, start_redis, temporary_folder};

@@ -41,11 +41,29 @@ impl Server {
         Server::start_command(&["serve"], &world.data_dir(), &in_world(world, settings)).await
     }
 
+    /// The same, where it is not to be ready: a part of its Redis is away.
+    pub async fn start_in_part(world: &World, settings: &[(&str, &str)]) -> Server {
+        let all: Vec<_> = [("listen", "127.0.0.1:0")].into_iter().chain(in_world(world, settings)).collect();
+        Server::start_listening(&["serve"], &world.data_dir(), &all).await
+    }
+
     /// The same with other arguments (`dev`) and with no settings but those given.
     pub async fn start_command(arguments: &[&str], data_dir: &Path, settings: &[(&str, &str)]) -> Server {
         let mut all = vec![("listen", "127.0.0.1:0")];
         all.extend(settings);
-        let process = spawn(arguments, data_dir, &all);
+        let server = Server::start_listening(arguments, data_dir, &all).await;
+        // On a busy machine it listens before Redis is admitted.
+        let settled = async || {
+            let reply = server.client().get("/readyz").await.json();
+            let unsettled = ["starting", "redis recovering"].iter().any(|word| reply["status_msg"] == *word);
+            (!unsettled && reply["closed_buckets"] == 0).then_some(())
+        };
+        eventually("the server to be ready, or to say what is in the way", settled).await;
+        server
+    }
+
+    async fn start_listening(arguments: &[&str], data_dir: &Path, settings: &[(&str, &str)]) -> Server {
+        let process = spawn(arguments, data_dir, settings);
         let (stdout, stderr) = process.take_output();
         let (stderr, stderr_end) = captured(stderr.unwrap());
         let (found, address) = oneshot::channel();
@@ -58,17 +76,7 @@ impl Server {
             lines.for_each(drop);
         });
         match timeout(START_MAX, address).await {
-            Ok(Ok(address)) => {
-                let server = Server { process, address: first_word(&address).parse().unwrap(), stderr };
-                // On a busy machine it listens before Redis is admitted.
-                let settled = async || {
-                    let reply = server.client().get("/readyz").await.json();
-                    let unsettled = ["starting", "redis recovering"].iter().any(|word| reply["status_msg"] == *word);
-                    (!unsettled && reply["closed_buckets"] == 0).then_some(())
-                };
-                eventually("the server to be ready, or to say what is in the way", settled).await;
-                server
-            }
+            Ok(Ok(address)) => Server { process, address: first_word(&address).parse().unwrap(), stderr },
             failed => {
                 process.kill_and_wait();
                 stderr_end.join().unwrap();

@@ -14,7 +14,8 @@ pub const IDLE: (&str, &str) = ("pending_after_ms", "600000");
 
 #[derive(Debug, PartialEq, Eq)]
 pub struct State {
-    redis: String,
+    /// One for each node.
+    redis: Vec<String>,
     users: String,
     videos: String,
     files: Vec<String>,
@@ -29,7 +30,7 @@ impl World {
             ask_postgres(&self.postgres_url, &sql).await
         };
         State {
-            redis: self.redis_command("EVAL", &[DIGEST, "0"]).await.text().unwrap().unwrap().to_owned(),
+            redis: self.redis_eval(DIGEST).await,
             users: rows("users", "id, name, name_key, password_hash").await,
             videos: rows("videos", "id, author, title, object, cover").await,
             files: ["incoming", "video", "cover"].into_iter().flat_map(|folder| self.media_files(folder)).collect(),

@@ -10,21 +10,23 @@ use tempfile::TempDir;
 
 use super::object_store::{ObjectStore, Policies};
 use super::postgres::new_database;
+use super::redis::Redis;
 use super::server::migrate;
 
 pub const THROWAWAY: StoreOptions =
     StoreOptions { durability: Durability::Throwaway, postgres_connections_max: 300, redis_cluster: false };
 
-/// With `cluster`, every world's Redis runs in cluster mode, which refuses to leave the slot of a call. Without it,
+/// With `cluster`, every world's Redis is a cluster of three nodes, which refuse to leave the slot of a call. Without it,
 /// or with `alone`, it runs as most installations do.
 const REDIS_MODE: &str = "TEST_REDIS";
+const NODES: usize = 3;
 
 /// With `s3`, every world's media lie in an object store that lets nobody read but its owner, so that they are served
 /// through riffle; without it, or with `folder`, in the data folder.
 const MEDIA: &str = "TEST_MEDIA";
 
 pub struct World {
-    pub redis: StoreProcess,
+    pub redis: Redis,
     /// Only where the test asked for one of its own; else all tests share one.
     postgres: Option<StoreProcess>,
     pub redis_url: String,
@@ -36,15 +38,30 @@ pub struct World {
 
 impl World {
     pub async fn start() -> World {
-        let (redis, folder) = start_redis().await;
-        World {
-            redis_url: redis.url(),
-            redis,
-            postgres: None,
-            postgres_url: new_database().await,
-            object_store: object_store_wanted().then(|| ObjectStore::start(Policies::Refused)),
-            folder,
-        }
+        World::on_redis(NODES).await
+    }
+
+    /// For tests that kill, freeze or cut the process that is Redis: it is one, if need be a cluster of one.
+    pub async fn start_alone() -> World {
+        World::on_redis(1).await
+    }
+
+    /// For tests of what only a cluster of several nodes does.
+    pub async fn start_cluster() -> World {
+        let folder = temporary_folder();
+        let (redis, postgres_url) = tokio::join!(Redis::start_cluster(folder.path(), NODES), new_database());
+        World::of(redis, None, postgres_url, folder)
+    }
+
+    async fn on_redis(nodes: usize) -> World {
+        let folder = temporary_folder();
+        let (redis, postgres_url) = tokio::join!(redis_in(folder.path(), nodes), new_database());
+        World::of(redis, None, postgres_url, folder)
+    }
+
+    fn of(redis: Redis, postgres: Option<StoreProcess>, postgres_url: String, folder: TempDir) -> World {
+        let object_store = object_store_wanted().then(|| ObjectStore::start(Policies::Refused));
+        World { redis_url: redis.url(), redis, postgres, postgres_url, object_store, folder }
     }
 
     /// Media lie in an object store of its own.
@@ -63,13 +80,22 @@ impl World {
 
     /// For tests that stop or freeze Postgres; costs most of a second.
     pub async fn start_with_own_postgres() -> World {
-        let (redis, folder) = start_redis().await;
+        World::on_own_postgres(NODES).await
+    }
+
+    /// For tests that do so to both.
+    pub async fn start_alone_with_own_postgres() -> World {
+        World::on_own_postgres(1).await
+    }
+
+    async fn on_own_postgres(nodes: usize) -> World {
+        let folder = temporary_folder();
+        let redis = redis_in(folder.path(), nodes).await;
         let places = Places::of(folder.path()).unwrap();
         let postgres = StoreProcess::start(StoreKind::Postgres, &places, THROWAWAY).await.unwrap();
         let postgres_url = postgres.url();
         migrate(&postgres_url, folder.path()).await;
-        let object_store = object_store_wanted().then(|| ObjectStore::start(Policies::Refused));
-        World { redis_url: redis.url(), redis, postgres: Some(postgres), postgres_url, object_store, folder }
+        World::of(redis, Some(postgres), postgres_url, folder)
     }
 
     /// Panics unless the world was started with its own.
@@ -108,17 +134,19 @@ fn object_store_wanted() -> bool {
     }
 }
 
-/// For tests that need nothing else: a Redis and the folder it lives in.
-pub async fn start_redis() -> (StoreProcess, TempDir) {
-    let redis_cluster = match std::env::var(REDIS_MODE).as_deref() {
-        Ok("cluster") => true,
-        Ok("alone") | Err(_) => false,
-        Ok(other) => panic!("{REDIS_MODE}={other}: give `cluster` or `alone`"),
-    };
+/// For tests that need nothing else: a Redis, and the folder it lives in.
+pub async fn start_redis() -> (Redis, TempDir) {
     let folder = temporary_folder();
-    let places = Places::of(folder.path()).unwrap();
-    let options = StoreOptions { redis_cluster, ..THROWAWAY };
-    (StoreProcess::start(StoreKind::Redis, &places, options).await.unwrap(), folder)
+    (redis_in(folder.path(), 1).await, folder)
+}
+
+/// `nodes`: where this is to be a cluster at all.
+async fn redis_in(folder: &Path, nodes: usize) -> Redis {
+    match std::env::var(REDIS_MODE).as_deref() {
+        Ok("cluster") => Redis::start_cluster(folder, nodes).await,
+        Ok("alone") | Err(_) => Redis::start(folder).await,
+        Ok(other) => panic!("{REDIS_MODE}={other}: give `cluster` or `alone`"),
+    }
 }
 
 /// A folder that goes when it is dropped. As root the stores run as another user, who must be able to enter it; where
