@@ -97,6 +97,9 @@ impl From<Fault> for Error {
                     "BUSY",
                     "NOREPLICAS",
                     "CLUSTERDOWN",
+                    "MOVED",
+                    "ASK",
+                    "TRYAGAIN",
                     "NOPERM",
                     "NOAUTH",
                 ]

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use tracing::debug;
 
 use super::client::{Address, Client, Command, slot_of};
@@ -38,16 +39,16 @@ pub async fn connect(url: &Address, timeout: Duration, known: &[(String, Arc<Cli
         let node = Node { address, client: seed, buckets: Bucket::all().collect() };
         return Ok(Nodes { reached: enter(vec![node], known).await?, all: true });
     };
+    // Together: one that is frozen takes its time to say nothing.
+    let clients = join_all(primaries.iter().map(async |primary| match primary.is_seed {
+        true => Ok(seed.clone()),
+        false => connect_one(&url.at(&primary.host, primary.port), &primary.address(), timeout, known).await,
+    }));
     let mut nodes = Vec::new();
     let mut first_fault = None;
-    for primary in primaries {
-        let client = if primary.is_seed {
-            Ok(seed.clone())
-        } else {
-            connect_one(&url.at(&primary.host, primary.port), &primary.address(), timeout, known).await
-        };
+    for (primary, client) in primaries.iter().zip(clients.await) {
         match client {
-            Ok(client) => nodes.push(Node { address: primary.address(), client, buckets: primary.buckets }),
+            Ok(client) => nodes.push(Node { address: primary.address(), client, buckets: primary.buckets.clone() }),
             Err(error) => {
                 debug!("a node of Redis is away: {error}");
                 first_fault.get_or_insert(error);

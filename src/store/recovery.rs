@@ -18,6 +18,7 @@ use crate::model::Scope;
 
 /// What a Redis looks like before anything is believed of it.
 pub struct Inspection {
+    /// The present life of the process, and of its data: a replica that takes over goes on with a new one.
     pub run_id: String,
     /// The installations that its buckets say they belong to: one, unless something is wrong.
     pub installations: BTreeSet<String>,
@@ -31,16 +32,10 @@ pub struct Inspection {
     pub beginnings: Vec<u64>,
 }
 
-/// The present life of a Redis process.
-pub async fn run_id(client: &Client) -> Result<String> {
-    let server = client.call(Command::new("INFO").arg("server")).await?;
-    line(&server, "run_id").map(str::to_owned)
-}
-
 /// `buckets`: those that the node has.
 pub async fn inspect(client: &Client, buckets: &[Bucket]) -> Result<Inspection> {
     let mut commands: Vec<Command> =
-        ["server", "memory", "persistence"].map(|section| Command::new("INFO").arg(section)).into();
+        ["server", "memory", "persistence", "replication"].map(|section| Command::new("INFO").arg(section)).into();
     commands.push(Command::new("DBSIZE"));
     commands.extend(buckets.iter().map(|bucket| Command::new("GET").arg(keys::head(*bucket))));
     commands.extend(buckets.iter().map(|bucket| Command::new("GET").arg(keys::installation(*bucket))));
@@ -49,7 +44,7 @@ pub async fn inspect(client: &Client, buckets: &[Bucket]) -> Result<Inspection> 
     for answer in client.pipeline(commands).await {
         replies.push(answer?);
     }
-    let [server, memory, persistence, count, of_buckets @ ..] = &replies[..] else {
+    let [server, memory, persistence, replication, count, of_buckets @ ..] = &replies[..] else {
         return Err(Error::internal("Redis answered too little"));
     };
     if of_buckets.len() != buckets.len() * 3 {
@@ -63,7 +58,7 @@ pub async fn inspect(client: &Client, buckets: &[Bucket]) -> Result<Inspection> 
         installations.extend(mark.text()?.map(str::to_owned));
     }
     Ok(Inspection {
-        run_id: line(server, "run_id")?.to_owned(),
+        run_id: format!("{} {}", line(server, "run_id")?, line(replication, "master_replid")?),
         installations,
         has_data: count.required_number()? > ours,
         danger: danger(line(memory, "maxmemory_policy")?, line(persistence, "aof_enabled")?),

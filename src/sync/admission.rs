@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex as StdMutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use futures_util::future::{select_all, try_join_all};
+use futures_util::future::{join_all, select_all, try_join_all};
 use tokio::sync::{Mutex, Notify, watch};
 use tokio_postgres::Client as Session;
 use tracing::{debug, info, warn};
@@ -76,13 +76,12 @@ impl Gate {
         let no_postgres = |_: &Error| set_state("postgres unreachable");
         let known = former.map(Run::connections).unwrap_or_default();
         let nodes = cluster::connect(&self.redis, self.redis_timeout, &known).await.inspect_err(no_redis)?;
-        let runs = runs(&nodes).await.inspect_err(no_redis)?;
         let mut present = self.present.lock().await;
         if let Some(admission) = present.as_ref()
             && admission.doubted() == Doubt::None
             && admission.closed() == 0
             && nodes.all
-            && runs.iter().all(|run| admission.nodes.contains(run))
+            && self.are_admitted(&nodes, admission).await
         {
             return Ok(connected(&nodes, admission.clone()));
         }
@@ -90,7 +89,7 @@ impl Gate {
         let session = self.archive.session().await.inspect_err(no_postgres)?;
         // What a committed step relied on before Redis is looked at; who is fenced after that.
         let before = buckets::all(&session).await?;
-        let inspections = inspect(&nodes.reached).await.inspect_err(no_redis)?;
+        let (nodes, inspections) = answering(nodes).await.inspect_err(no_redis)?;
         let mut rows = buckets::all(&session).await?;
         rows.iter_mut().zip(before).for_each(|(row, before)| row.seen = before.seen);
 
@@ -112,7 +111,7 @@ impl Gate {
             set_state(self.obstacle().unwrap_or("redis recovering"));
             return Err(Error::unavailable("this run of Redis is not in order yet"));
         }
-        let compared = admission(&nodes, &admitted, runs, &rows);
+        let compared = admission(&nodes, &admitted, &inspections, &rows);
         if compared.closed() > 0 && nodes.all {
             self.recovery_wanted.notify_one();
         }
@@ -120,6 +119,16 @@ impl Gate {
         let admission = same.unwrap_or_else(|| Arc::new(compared));
         *present = Some(admission.clone());
         Ok(connected(&nodes, admission))
+    }
+
+    /// Whether these are the runs that were admitted, and are still safe: nothing of this needs Postgres.
+    async fn are_admitted(&self, nodes: &Nodes, admission: &Admission) -> bool {
+        let looks = try_join_all(nodes.reached.iter().map(|node| redis::inspect(&node.client, &[]))).await;
+        let is_admitted = |(node, look): (&Node, Inspection)| {
+            let is_safe = look.danger.is_none() || matches!(self.redis_unsafe, RedisUnsafe::Allow);
+            is_safe && admission.nodes.contains(&node_run(node, look.run_id))
+        };
+        looks.is_ok_and(|looks| nodes.reached.iter().zip(looks).all(is_admitted))
     }
 
     /// Connections of their own to all that is in order.
@@ -217,18 +226,39 @@ impl Verdict {
     }
 }
 
-pub(super) async fn runs(nodes: &Nodes) -> Result<Vec<NodeRun>> {
-    let run_ids = try_join_all(nodes.reached.iter().map(|node| redis::run_id(&node.client))).await?;
-    let runs = nodes.reached.iter().zip(run_ids);
-    Ok(runs.map(|(node, run_id)| NodeRun { address: node.address.clone(), run_id }).collect())
+fn node_run(node: &Node, run_id: String) -> NodeRun {
+    NodeRun { address: node.address.clone(), run_id }
 }
 
-pub(super) async fn inspect(nodes: &[Node]) -> Result<Vec<Inspection>> {
-    try_join_all(nodes.iter().map(|node| redis::inspect(&node.client, &node.buckets))).await
+/// Looks at all nodes. One that gives no answer, or says that it is cut off from its cluster, is as good as away; an error:
+/// all are.
+pub(super) async fn answering(nodes: Nodes) -> Result<(Nodes, Vec<Inspection>)> {
+    let inspections = join_all(nodes.reached.iter().map(|node| redis::inspect(&node.client, &node.buckets))).await;
+    let mut answering = (Nodes { reached: Vec::new(), all: nodes.all }, Vec::new());
+    let mut last_fault = None;
+    for (node, inspection) in nodes.reached.into_iter().zip(inspections) {
+        match inspection {
+            Ok(inspection) => {
+                answering.0.reached.push(node);
+                answering.1.push(inspection);
+            }
+            Err(fault) => {
+                debug!("a node of Redis is away: {fault}");
+                answering.0.all = false;
+                last_fault = Some(fault);
+            }
+        }
+    }
+    match last_fault {
+        Some(fault) if answering.1.is_empty() => Err(fault),
+        _ => Ok(answering),
+    }
 }
 
 /// `admitted`: the places of the nodes that may be used.
-fn admission(nodes: &Nodes, admitted: &[usize], runs: Vec<NodeRun>, rows: &[BucketRow]) -> Admission {
+fn admission(nodes: &Nodes, admitted: &[usize], inspections: &[Inspection], rows: &[BucketRow]) -> Admission {
+    let runs = nodes.reached.iter().zip(inspections);
+    let runs = runs.map(|(node, inspection)| node_run(node, inspection.run_id.clone())).collect();
     let node_of = |bucket: Bucket| {
         let place = nodes.reached.iter().position(|node| node.buckets.contains(&bucket));
         place.filter(|place| admitted.contains(place))

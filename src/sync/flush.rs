@@ -129,15 +129,16 @@ impl Flusher {
         let unrelayed: Vec<(Bucket, u64)> = unrelayed.map(|(bucket, row)| (bucket, row.relayed)).collect();
         let mut to_relay = outbox::entries(run, &unrelayed, ENTRIES_MAX).await?;
         to_relay.retain(|entry| entry.position <= rows[entry.bucket.index()].position);
-        let more = entries.len() >= ENTRIES_MAX || to_relay.len() >= ENTRIES_MAX;
+        let (more_to_flush, more_to_relay) = (entries.len() >= ENTRIES_MAX, to_relay.len() >= ENTRIES_MAX);
         let waiting: BTreeSet<Bucket> = to_relay.iter().map(|entry| entry.bucket).collect();
         to_relay.extend(entries.into_iter().filter(|entry| !waiting.contains(&entry.bucket)));
         if to_relay.is_empty() {
             return Ok(false);
         }
-        relay::relay(run, session, &to_relay, self.feed_window).await?;
+        let all_relayed = relay::relay(run, session, &to_relay, self.feed_window).await?;
         crash::point("flush_relayed");
-        Ok(more)
+        // What is held back is tried again at leisure.
+        Ok(more_to_flush || more_to_relay && all_relayed)
     }
 
     /// Removes what both ends have had for a while, from the streams and from the mirrors' memory.

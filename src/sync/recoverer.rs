@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::try_join_all;
 use tracing::{info, warn};
 
-use super::admission::{Gate, Verdict, inspect, runs};
+use super::admission::{Gate, Verdict, answering};
 use super::load::Pace;
 use super::recovery::{Clearing, Scene};
 use crate::archive::buckets;
@@ -57,7 +58,8 @@ pub(super) async fn reload(gate: &Gate) -> Result<Arc<Run>> {
 pub(super) async fn in_order(gate: &Gate, pace: &Arc<Pace>, replace: bool) -> Result<(Scene, Vec<Bucket>)> {
     let mut scene = open(gate, pace).await?;
     let rows = buckets::all(&scene.session).await?;
-    let inspections = inspect(&scene.nodes).await?;
+    let nodes = scene.nodes.iter();
+    let inspections = try_join_all(nodes.map(|node| redis::inspect(&node.client, &node.buckets))).await?;
     let mut unsettled = Vec::new();
     for (place, inspection) in inspections.iter().enumerate() {
         let node = &scene.nodes[place];
@@ -97,8 +99,8 @@ pub(super) async fn in_order(gate: &Gate, pace: &Arc<Pace>, replace: bool) -> Re
 async fn open(gate: &Gate, pace: &Arc<Pace>) -> Result<Scene> {
     let session = gate.archive.session().await?;
     buckets::lock_recovery(&session).await?;
-    let nodes = cluster::connect(&gate.redis, gate.redis_timeout, &[]).await?;
-    let run_ids = runs(&nodes).await?.into_iter().map(|run| run.run_id).collect();
+    let (nodes, inspections) = answering(cluster::connect(&gate.redis, gate.redis_timeout, &[]).await?).await?;
+    let run_ids = inspections.into_iter().map(|inspection| inspection.run_id).collect();
     let installation = buckets::installation(&session).await?;
     let feed_window = gate.feed_window;
     let pace = pace.clone();

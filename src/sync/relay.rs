@@ -20,13 +20,14 @@ const BATCH: usize = 500;
 /// How long a mirror remembers an edge at least: a late message of its handler is still known then.
 const MEMORY: Duration = Duration::from_secs(10);
 
-/// Brings the mirrors of flushed entries after their homes, and notes how far both ends have everything.
+/// Brings the mirrors of flushed entries after their homes, and notes how far both ends have everything. A mirror that is
+/// away or being loaded holds back what it misses, and no other. Gives whether nothing was held back.
 pub(super) async fn relay(
     run: &Arc<Run>,
     session: &mut Session,
     entries: &[OutboxEntry],
     feed_window: u64,
-) -> Result<()> {
+) -> Result<bool> {
     let mut seen: BTreeMap<Bucket, u64> = BTreeMap::new();
     let mut held_back: BTreeMap<Bucket, u64> = BTreeMap::new();
     let mut hold_back = |entry: &OutboxEntry| {
@@ -38,8 +39,14 @@ pub(super) async fn relay(
     for entry in entries {
         match &entry.change {
             Some(Change::Favorite(edge) | Change::Follow(edge)) => {
-                of_mirror.entry(id::bucket_of(edge.from)).or_default().push(entry);
+                let mirror = id::bucket_of(edge.from);
+                if run.has(mirror) {
+                    of_mirror.entry(mirror).or_default().push(entry);
+                } else {
+                    hold_back(entry);
+                }
             }
+            Some(Change::Video { .. }) if !run.has(Bucket::FEED) => hold_back(entry),
             Some(Change::Video { id, .. }) => {
                 let last = feed::insert(run, *id, feed_window).await?;
                 seen.insert(Bucket::FEED, last);
@@ -80,7 +87,8 @@ pub(super) async fn relay(
     let with_epoch = |(bucket, id): (Bucket, u64)| (bucket, run.admission.epoch(bucket), id);
     let relayed: Vec<_> = relayed.into_iter().map(with_epoch).collect();
     let seen: Vec<_> = seen.into_iter().map(with_epoch).collect();
-    buckets::relayed(session, &relayed, &seen).await
+    buckets::relayed(session, &relayed, &seen).await?;
+    Ok(held_back.is_empty())
 }
 
 /// The entries that a mirror does not have yet, and an id that it minted.
