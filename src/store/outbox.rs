@@ -283,7 +283,7 @@ fn decode_remembered(reply: &Reply) -> Result<Vec<Remembered>> {
 }
 
 /// The present states of edges at their mirror side, in a bucket that nobody changes them in. Gives them as changes, with
-/// the remembered versions.
+/// the versions of these: that of what is there stands in its order, while what is remembered may be of a later question.
 pub async fn mirror_states(run: &Run, mirror: Bucket, edges: &[Remembered]) -> Result<Vec<(Change, u64)>> {
     let parts = |edge: &Remembered| {
         let mut words = edge.name.split(':');
@@ -293,15 +293,16 @@ pub async fn mirror_states(run: &Run, mirror: Bucket, edges: &[Remembered]) -> R
     let known: Vec<_> = edges.iter().filter_map(|edge| Some((parts(edge)?, edge.version))).collect();
     let asked = known.iter().map(|((kind, from, to), _)| {
         let user = UserId(*from);
-        let set = if kind == "favorite" { keys::likes(user) } else { keys::follows(user) };
-        (mirror, Command::new("SISMEMBER").arg(set).arg(to.to_string()))
+        let order = if kind == "favorite" { keys::liked(user) } else { keys::followed(user) };
+        (mirror, Command::new("ZSCORE").arg(order).arg(to.to_string()))
     });
     let answers = run.pipeline(asked.collect()).await?;
     let mut states = Vec::with_capacity(known.len());
-    for (((kind, from, to), version), answer) in known.into_iter().zip(answers) {
-        let edge = EdgeChange { from, to, on: answer?.number()? == Some(1) };
+    for (((kind, from, to), remembered), answer) in known.into_iter().zip(answers) {
+        let place = answer?.number()?;
+        let edge = EdgeChange { from, to, on: place.is_some() };
         let change = if kind == "favorite" { Change::Favorite(edge) } else { Change::Follow(edge) };
-        states.push((change, version));
+        states.push((change, place.unwrap_or(remembered)));
     }
     Ok(states)
 }

@@ -19,7 +19,7 @@ use crate::archive::flush::Item;
 use crate::archive::load as rows;
 use crate::error::{Code, Error, Result};
 use crate::id::{self, Bucket};
-use crate::model::EdgeRow;
+use crate::model::{Change, EdgeRow};
 use crate::store::outbox::{self, Remembered};
 use crate::store::recovery as redis;
 use crate::store::{Run, favorite, feed, relation};
@@ -61,23 +61,29 @@ pub(super) async fn end_history(session: &mut Session, run: &Arc<Run>, open: &[B
     buckets::relayed(session, &[], &raised).await
 }
 
-/// Writes to Postgres what mirrors prove that `homes` had decided. Nobody changes these edges meanwhile: either end is
-/// closed.
+/// Writes to Postgres what mirrors prove that `homes` had decided and lost. Nobody changes these edges meanwhile: their
+/// homes are closed, and drained. What they lost was newer than all that is flushed of them; anything older that a mirror
+/// remembers says nothing new.
 pub(super) async fn adopt(
     session: &mut Session,
     run: &Arc<Run>,
     mirrors: &[Bucket],
-    homes: impl Fn(Bucket) -> bool,
+    homes: &BTreeSet<Bucket>,
     fenced: &[BucketRow],
 ) -> Result<()> {
+    let rows = buckets::positions(session).await?;
+    let may_be_lost = |home: Option<Bucket>, version: u64| {
+        home.is_some_and(|home| homes.contains(&home) && version > rows[home.index()].position)
+    };
     for mirror in mirrors {
         let mut from = 0;
         loop {
             let page = outbox::remembered(run, *mirror, from, BATCH).await?;
             from += page.len();
             let is_last = page.len() < BATCH;
-            let edges: Vec<Remembered> = page.into_iter().filter(|edge| edge.home().is_some_and(&homes)).collect();
-            let states = outbox::mirror_states(run, *mirror, &edges).await?;
+            let edges = page.into_iter().filter(|edge| may_be_lost(edge.home(), edge.version)).collect::<Vec<_>>();
+            let mut states = outbox::mirror_states(run, *mirror, &edges).await?;
+            states.retain(|(change, version)| may_be_lost(home_of(change), *version));
             let items = states.iter().map(|(change, version)| Item {
                 bucket: *mirror,
                 position: *version,
@@ -94,6 +100,13 @@ pub(super) async fn adopt(
         }
     }
     Ok(())
+}
+
+fn home_of(change: &Change) -> Option<Bucket> {
+    match change {
+        Change::Favorite(edge) | Change::Follow(edge) => Some(id::bucket_of(edge.to)),
+        _ => None,
+    }
 }
 
 /// Tells open mirrors and the feed what the closed `homes` had decided and not relayed, with versions of `base_ms`, which

@@ -93,6 +93,10 @@ impl Scene {
     /// All nodes that are not admitted, at once: no script may run on one that nobody has compared. `anew`: load even
     /// what lost nothing.
     pub(super) async fn settle(&mut self, places: &[usize], anew: bool) -> Result<Option<(u64, Vec<Bucket>)>> {
+        if !self.all {
+            // What they lost, another one may prove, even where what anyone relied on is there.
+            return Err(Error::unavailable("a node can be brought in order once all others are there"));
+        }
         // Until they are settled these runs are not admitted: what is found closed then has been drained.
         let closed = self.close(self.buckets_of(places), &self.run_ids_of(places)).await?;
         let in_order = |place: &usize| closed.had_lost_nothing(&self.nodes[*place].buckets);
@@ -110,7 +114,7 @@ impl Scene {
         crash::point("recovery_drained");
         let base_ms = lossy_base_ms(closed.highest(), now_ms());
         if self.nodes.len() > 1 {
-            self.adopt(&closed, &lost_buckets, base_ms).await?;
+            self.adopt(&closed, base_ms).await?;
         }
         for place in places {
             if let Err(error) = redis::rewrite_file(&self.nodes[*place].client).await {
@@ -276,23 +280,17 @@ impl Scene {
         Ok(try_join_all(of_nodes).await?.into_iter().flatten().collect())
     }
 
-    /// Takes up what mirrors prove: those elsewhere of what was lost, and the closed ones of whatever they remember, which
-    /// goes when they open.
-    async fn adopt(&mut self, closed: &Closed, lost: &[Bucket], base_ms: u64) -> Result<()> {
+    /// Takes up what mirrors prove of the closed buckets: those elsewhere, and the closed ones, whose memory goes when they
+    /// open. A node that is kept may have lost a tail that nobody had noted, too.
+    async fn adopt(&mut self, closed: &Closed, base_ms: u64) -> Result<()> {
         // Noted before others mint above it: should they be lost, too, they will not mint the same again.
         buckets::note_bases(&mut self.session, closed.epoch, &bases(&closed.buckets, base_ms)).await?;
-        if !lost.is_empty() {
-            if !self.all {
-                return Err(Error::unavailable("a lost node can be loaded once all other nodes are there"));
-            }
-            let set: BTreeSet<Bucket> = closed.buckets.iter().copied().collect();
-            // What is closed on other nodes was drained before it was emptied: it proves no more than Postgres has.
-            let open = neighbors::open_beside(&closed.run, &closed.rows, &set);
-            neighbors::drain(&mut self.session, &closed.run, &open).await?;
-            neighbors::end_history(&mut self.session, &closed.run, &open, base_ms).await?;
-            neighbors::adopt(&mut self.session, &closed.run, &open, |home| lost.contains(&home), &closed.rows).await?;
-        }
-        neighbors::adopt(&mut self.session, &closed.run, &closed.buckets, |_| true, &closed.rows).await?;
+        let set: BTreeSet<Bucket> = closed.buckets.iter().copied().collect();
+        let open = neighbors::open_beside(&closed.run, &closed.rows, &set);
+        neighbors::drain(&mut self.session, &closed.run, &open).await?;
+        neighbors::end_history(&mut self.session, &closed.run, &open, base_ms).await?;
+        neighbors::adopt(&mut self.session, &closed.run, &open, &set, &closed.rows).await?;
+        neighbors::adopt(&mut self.session, &closed.run, &closed.buckets, &set, &closed.rows).await?;
         crash::point("recovery_adopted");
         Ok(())
     }
