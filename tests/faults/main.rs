@@ -17,6 +17,7 @@ mod harness;
 mod cast;
 mod check;
 mod client;
+mod cluster;
 mod ledger;
 mod load;
 mod looks;

@@ -69,12 +69,16 @@ impl Scene {
         self.shared().servers.lock().unwrap()[place] = self.servers[place].address();
     }
 
-    /// The fault has passed. All has to be well by itself, and everything has to be there.
-    pub async fn end(self) {
+    pub async fn until_ready(&self) {
         for server in &self.servers {
             let ready = async || server.client().is_ready().await.then_some(());
             eventually("a server to be ready again", ready).await;
         }
+    }
+
+    /// The fault has passed. All has to be well by itself, and everything has to be there.
+    pub async fn end(self) {
+        self.until_ready().await;
         self.load.goes_well().await;
         let Scene { world, servers, load, .. } = self;
         let shared = load.shared.clone();
@@ -90,6 +94,8 @@ impl Scene {
             check::everything(&world, server, &shared).await;
         }
         assert_eq!(world.sql_number("select count(*) from dead_letter").await, 0);
+        let verified = run(&world, &["verify"], &[]).await;
+        assert!(verified.status.success(), "{verified:#?}");
         let ledger = shared.ledger.lock().unwrap();
         println!("{} changes done, {} unknown", ledger.done, ledger.unknown);
     }

@@ -7,6 +7,7 @@
 
 mod backpressure;
 mod bad_input;
+mod cluster;
 mod comment;
 mod compose;
 mod config;
