@@ -67,18 +67,26 @@ async fn a_primary_that_became_it_again_without_the_tail_is_compared_anew() {
     ask_redis(&scene.world.redis.nodes()[replica].url(), "CLUSTER", &take_over).await.unwrap();
     eventually("the old primary to follow", async || (!scene.world.redis.is_primary(0).await).then_some(())).await;
     scene.world.redis.until_linked(0).await;
-    let liked = async || {
-        let (token, video) = (&scene.user(1).token, scene.people[0].1);
+    let liked_by = async |place: usize| {
+        let (token, video) = (&scene.user(place).token, scene.people[0].1);
         let path = format!("/douyin/favorite/action/?action_type=1&token={token}&video_id={video}");
-        (client.post(&path).await.status == 200).then_some(())
+        eventually("changes to succeed", async || (client.post(&path).await.status == 200).then_some(())).await;
     };
+    liked_by(2).await;
+    let offset = async |place: usize| {
+        let info = ask_redis(&scene.world.redis.nodes()[place].url(), "INFO", &["replication"]).await.unwrap();
+        let info = info.text().unwrap().unwrap().to_owned();
+        info.lines().find_map(|line| line.strip_prefix("master_repl_offset:")).unwrap().to_owned()
+    };
+    let caught_up = async || (offset(0).await == offset(replica).await).then_some(());
+    eventually("the old primary to have all of this", caught_up).await;
     scene.world.redis.nodes()[0].pause();
     ask_redis(&scene.world.redis.nodes()[replica].url(), "CLIENT", &["KILL", "TYPE", "replica"]).await.unwrap();
-    eventually("changes to succeed", liked).await;
+    liked_by(1).await;
 
     scene.world.redis.node(replica).pause();
     scene.world.redis.node(0).resume();
     ask_redis(&scene.world.redis.nodes()[0].url(), "CLUSTER", &take_over).await.unwrap();
     scene.world.redis.node(replica).resume();
-    scene.until_likes_are(&client, [(0, 1), (1, 0), (0, 0)]).await;
+    scene.until_likes_are(&client, [(0, 2), (1, 0), (1, 0)]).await;
 }
