@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
+use super::admitted::Head;
 use super::client::Command;
 use super::feed::order_below;
 use super::keys;
 use super::membership;
-use super::admitted::Head;
 use super::run::{Read, Run};
 use super::user::{self, UserRecord};
 use super::video::{self, CountedVideo};
