@@ -15,7 +15,7 @@ use tokio::sync::{Mutex, Notify, watch};
 use tokio_postgres::Client as Session;
 use tracing::{debug, info, warn};
 
-use super::recovery;
+use super::rules;
 use crate::archive::buckets::{self, BucketRow};
 use crate::archive::{Archive, migrate};
 use crate::config::RedisUnsafe;
@@ -187,7 +187,7 @@ impl Gate {
         // What is closed in Postgres waits for its load, whatever its head says by now.
         let open = || of_node.iter().zip(&inspection.heads).filter(|(row, _)| row.open);
         let (rows, heads): (Vec<_>, Vec<_>) = open().map(|(row, head)| (*row, *head)).unzip();
-        if !recovery::in_order(&rows, &heads) {
+        if !rules::in_order(&rows, &heads) {
             return Ok(Verdict::Damaged);
         }
         let known = buckets::is_run_admitted(session, &inspection.run_id).await?;

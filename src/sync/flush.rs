@@ -7,7 +7,7 @@
 //! A pass: read what lies behind `position` and write it; ask the mirrors what they miss of it and bring that; note
 //! `relayed`. Streams are trimmed behind that, keeping a tail for a Postgres that is put back.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use tracing::{debug, info, warn};
 
 use super::backlog::Backlog;
 use super::durable::Durable;
-use super::relay;
+use super::{relay, rules};
 use crate::archive::Archive;
 use crate::archive::buckets::{self, BucketRow};
 use crate::archive::flush::{self, Item, Move};
@@ -188,19 +188,7 @@ pub(super) fn items(entries: &[OutboxEntry]) -> Vec<Item<'_>> {
 }
 
 pub(super) fn moves(entries: &[OutboxEntry], rows: &[BucketRow]) -> Vec<Move> {
-    let mut newest: BTreeMap<Bucket, u64> = BTreeMap::new();
-    for entry in entries {
-        let position = newest.entry(entry.bucket).or_default();
-        *position = entry.position.max(*position);
-    }
-    newest
-        .into_iter()
-        .map(|(bucket, new)| {
-            let row = rows[bucket.index()];
-            Move { bucket, epoch: row.epoch, old: row.position, new }
-        })
-        .filter(|step| step.new > step.old)
-        .collect()
+    rules::moves(entries.iter().map(|entry| (entry.bucket, entry.position)), rows)
 }
 
 /// Flushes what the streams of closed buckets still hold: a step of recovery, whose epoch the rows have. Gives how many

@@ -15,6 +15,7 @@ pub mod recoverer;
 mod recovery;
 pub mod register;
 mod relay;
+pub mod rules;
 pub mod sweep;
 pub mod verify;
 pub mod warmup;

@@ -29,7 +29,7 @@ use tokio_postgres::Client as Session;
 use tracing::{info, warn};
 
 use super::load::{self, Pace, Part};
-use super::{flush, neighbors};
+use super::{flush, neighbors, rules};
 use crate::archive::buckets::{self, BucketRow, Former};
 use crate::crash;
 use crate::error::{Code, Error, Result};
@@ -38,14 +38,6 @@ use crate::model::Scope;
 use crate::store::cluster::Node;
 use crate::store::recovery as redis;
 use crate::store::{Admission, Admitted, Client, Head, NodeRun, Run};
-
-/// How far above the clock a bucket that may have lost something starts to mint: more than the clocks of two hosts
-/// differ. Until the clock has caught up, ids of different buckets would say little about which came first, so recovery
-/// waits for it.
-const MARGIN_MS: u64 = 200;
-/// The same where ids already ran ahead of the clock: more than Redis can mint within the two seconds it may lose. This
-/// is not waited for.
-const AHEAD_MARGIN_MS: u64 = 10_000;
 
 /// What a recovery works with.
 pub(super) struct Scene {
@@ -112,7 +104,7 @@ impl Scene {
         }
         let drained = self.drain(&closed).await?;
         crash::point("recovery_drained");
-        let base_ms = lossy_base_ms(closed.highest(), now_ms());
+        let base_ms = rules::base_ms(closed.highest(), now_ms());
         if self.nodes.len() > 1 {
             self.adopt(&closed, base_ms).await?;
         }
@@ -301,7 +293,7 @@ impl Scene {
 
     async fn open(&mut self, closed: &Closed, opening: &[Bucket], base_ms: u64, run_ids: &[String]) -> Result<()> {
         let ahead_ms = base_ms.saturating_sub(now_ms());
-        if ahead_ms <= MARGIN_MS {
+        if ahead_ms <= rules::MARGIN_MS {
             tokio::time::sleep(Duration::from_millis(ahead_ms)).await;
         }
         let bases = bases(opening, base_ms);
@@ -323,13 +315,14 @@ impl Closed {
     /// Whether these had lost nothing: open, of Postgres's epoch, with all that is known now to have been relied on. (A step
     /// may have been committed for them until they were fenced.)
     fn had_lost_nothing(&self, buckets: &[Bucket]) -> bool {
-        let row = |bucket: &Bucket| {
+        let closed = buckets.iter().map(|bucket| self.rows[bucket.index()]);
+        let before = buckets.iter().zip(closed.clone()).map(|(bucket, closed)| {
             let Former { epoch, open } = *self.former.get(bucket)?;
-            Some(BucketRow { epoch, open, ..self.rows[bucket.index()] })
-        };
-        let rows: Option<Vec<BucketRow>> = buckets.iter().map(row).collect();
+            Some(BucketRow { epoch, open, ..closed })
+        });
         let heads: Vec<Option<Head>> = buckets.iter().map(|bucket| self.heads.get(bucket).copied().flatten()).collect();
-        rows.is_some_and(|rows| in_order(&rows, &heads))
+        let before: Option<Vec<BucketRow>> = before.collect();
+        before.is_some_and(|before| rules::may_keep(&before, &closed.collect::<Vec<_>>(), &heads))
     }
 
     fn were_open(&self) -> Vec<Bucket> {
@@ -350,46 +343,14 @@ fn bases(buckets: &[Bucket], base_ms: u64) -> Vec<(Bucket, u64)> {
     buckets.iter().map(|bucket| (*bucket, bucket.id_at(base_ms))).collect()
 }
 
-/// Every bucket is open, of Postgres's epoch, and has all that a committed step relied on.
-pub(super) fn in_order(rows: &[BucketRow], heads: &[Option<Head>]) -> bool {
-    rows.iter().zip(heads).all(|(row, head)| {
-        head.is_some_and(|head| head.open && row.open && head.epoch == row.epoch && head.last >= row.seen)
-    })
-}
-
 async fn open_one(run: &Arc<Run>, bucket: Bucket, base: u64) -> Result<()> {
     redis::open(run, bucket, base).await?;
     crash::point("recovery_opening");
     Ok(())
 }
 
-/// Where buckets start to mint that may have lost something: above every id that may exist. Ids are minted by the clock,
-/// so what was lost lies before now, unless ids ran ahead of it.
-fn lossy_base_ms(highest: u64, now_ms: u64) -> u64 {
-    match id::ms_of(highest) {
-        // Nothing was ever minted.
-        0 => now_ms,
-        highest_ms if highest_ms < now_ms => now_ms + MARGIN_MS,
-        highest_ms => highest_ms + AHEAD_MARGIN_MS,
-    }
-}
-
 /// By the clock of ids.
 fn now_ms() -> u64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |age| age.as_millis() as i64);
     id::ms_of(id::lowest_at(now))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn minting_goes_on_above_all_that_may_exist() {
-        let at = |ms| Bucket::FEED.id_at(ms);
-        assert_eq!(lossy_base_ms(0, 5_000), 5_000);
-        assert_eq!(lossy_base_ms(at(4_999), 5_000), 5_200);
-        assert_eq!(lossy_base_ms(at(5_000), 5_000), 15_000);
-        assert_eq!(lossy_base_ms(at(9_000), 5_000), 19_000);
-    }
 }

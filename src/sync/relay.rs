@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio_postgres::Client as Session;
 use tracing::{info, warn};
 
+use super::rules;
 use crate::archive::buckets::{self, BucketRow};
 use crate::error::{Code, Result};
 use crate::id::{self, Bucket, UserId, VideoId};
@@ -83,7 +84,7 @@ pub(super) async fn relay(
         }
     }
 
-    let relayed = relayed_positions(entries, &held_back);
+    let relayed = rules::relayed_positions(entries.iter().map(|entry| (entry.bucket, entry.position)), &held_back);
     let with_epoch = |(bucket, id): (Bucket, u64)| (bucket, run.admission.epoch(bucket), id);
     let relayed: Vec<_> = relayed.into_iter().map(with_epoch).collect();
     let seen: Vec<_> = seen.into_iter().map(with_epoch).collect();
@@ -101,18 +102,6 @@ async fn unconfirmed<'a>(
     let (minted, missing) = outbox::missing_mirrors(run, mirror, &remembered).await?;
     let missing = entries.iter().enumerate().filter(|(place, _)| missing.contains(place));
     Ok((minted, missing.map(|(_, entry)| *entry).collect()))
-}
-
-/// The last entry of each bucket before the first that is held back.
-fn relayed_positions(entries: &[OutboxEntry], held_back: &BTreeMap<Bucket, u64>) -> BTreeMap<Bucket, u64> {
-    let mut relayed = BTreeMap::new();
-    for entry in entries {
-        if held_back.get(&entry.bucket).is_none_or(|first| entry.position < *first) {
-            let position = relayed.entry(entry.bucket).or_insert(entry.position);
-            *position = entry.position.max(*position);
-        }
-    }
-    relayed
 }
 
 fn remembered(entry: &OutboxEntry) -> Option<Remembered> {
@@ -142,10 +131,8 @@ pub(super) async fn forget(run: &Arc<Run>, session: &mut Session, rows: &[Bucket
     let mut seen = Vec::new();
     for (mirror, edges) in outbox::remembered_before(run, before, BATCH).await? {
         let relayed = |edge: &Remembered| {
-            edge.home().is_some_and(|home| {
-                let row = rows[home.index()];
-                row.epoch == run.admission.epoch(home) && edge.version <= row.relayed
-            })
+            edge.home()
+                .is_some_and(|home| rules::may_forget(edge.version, &rows[home.index()], run.admission.epoch(home)))
         };
         let edges: Vec<Remembered> = edges.into_iter().filter(relayed).collect();
         if !edges.is_empty() {
@@ -153,19 +140,4 @@ pub(super) async fn forget(run: &Arc<Run>, session: &mut Session, rows: &[Bucket
         }
     }
     buckets::relayed(session, &[], &seen).await
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn nothing_behind_an_entry_that_is_held_back_is_relayed() {
-        let bucket = Bucket::new(3).unwrap();
-        let other = Bucket::new(4).unwrap();
-        let entry = |bucket, position| OutboxEntry { bucket, position, fields: Vec::new(), change: None };
-        let entries = [entry(bucket, 1), entry(bucket, 2), entry(bucket, 3), entry(other, 9)];
-        let relayed = relayed_positions(&entries, &BTreeMap::from([(bucket, 2)]));
-        assert_eq!(relayed, BTreeMap::from([(bucket, 1), (other, 9)]));
-    }
 }
