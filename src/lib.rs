@@ -35,6 +35,9 @@
 //!    `sync/relay.rs` brings mirrors after their homes where a handler died; `sync/recovery.rs` loads a Redis that was
 //!    emptied or rewound, as `sync/warmup.rs` does when asked to. `sync/verify.rs` holds all three against each other.
 //!
+//! The rules between Redis, Postgres and the servers stand in `tests/protocol/rules.rs`, each with what breaks without
+//! it; `tests/protocol` simulates them all, with the same decisions as the program (`sync/rules.rs`).
+//!
 //! # Another, with bytes: publishing
 //!
 //! 1. `api/publish.rs` streams the part `data` into a draft file, then looks at token and title.

@@ -10,6 +10,7 @@
 //! | `check`, `http` | whether the answers are right |
 //! | `results`, `picture`, `compare`, `machine` | what is kept, shown, and held against an older run |
 //! | `run` | all of it in order |
+//! | `stores` | what the stores' upkeep costs |
 
 mod check;
 mod clip;
@@ -27,6 +28,7 @@ mod results;
 mod run;
 mod scenario;
 mod stage;
+mod stores;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -106,6 +108,39 @@ enum Command {
         #[arg(long, default_value = "1")]
         seed: u64,
     },
+    /// Measure the upkeep of the stores: loading, comparing, flushing
+    Stores {
+        #[arg(long, default_value = "100000", value_parser = size)]
+        users: usize,
+        #[arg(long, default_value = "200000", value_parser = size)]
+        videos: usize,
+        #[arg(long, default_value = "700000", value_parser = size)]
+        likes: usize,
+        #[arg(long, default_value = "300000", value_parser = size)]
+        follows: usize,
+        #[arg(long, default_value = "200000", value_parser = size)]
+        comments: usize,
+        #[arg(long, default_value = "100000", value_parser = size)]
+        messages: usize,
+        #[arg(long, default_value = "1")]
+        seed: u64,
+        #[arg(long, default_value = "3", value_parser = clap::value_parser!(u16).range(1..=1_000))]
+        rounds: u16,
+        /// Length of each run
+        #[arg(long, default_value = "5", value_parser = clap::value_parser!(u16).range(1..=3_600))]
+        seconds: u16,
+        /// How long Postgres is away
+        #[arg(long, default_value = "20", value_parser = clap::value_parser!(u16).range(1..=3_600))]
+        outage_seconds: u16,
+        #[arg(long)]
+        riffle: PathBuf,
+        #[arg(long)]
+        oha: PathBuf,
+        #[arg(long)]
+        commit: String,
+        #[arg(long)]
+        results: PathBuf,
+    },
     /// Be the raw limit; started by `run`
     #[command(hide = true)]
     Limit { plan: PathBuf },
@@ -170,6 +205,27 @@ async fn long_work(command: Command) -> Result<()> {
                 messages: messages.unwrap_or(users * 5),
             };
             fill(&into, &World::plan(sizes, seed)).await
+        }
+        Command::Stores {
+            users,
+            videos,
+            likes,
+            follows,
+            comments,
+            messages,
+            seed,
+            rounds,
+            seconds,
+            outage_seconds,
+            riffle,
+            oha,
+            commit,
+            results,
+        } => {
+            let sizes = Sizes { users, videos, likes, follows, comments, messages };
+            let (riffle, oha, commit, results) = (&riffle, &oha, &commit, &results);
+            stores::stores(&stores::Call { sizes, seed, rounds, seconds, outage_seconds, riffle, oha, commit, results })
+                .await
         }
         Command::Compare { .. } | Command::Limit { .. } => Ok(()),
     }

@@ -12,7 +12,7 @@ use rustix::process::Signal;
 use tokio::time::{sleep, timeout};
 
 use crate::Result;
-use crate::cpu::Pids;
+use crate::cpu::{Pids, Used};
 use crate::data::{self, World};
 use crate::http;
 use crate::limit::Plan;
@@ -117,9 +117,28 @@ impl Stage {
 
     /// Starts riffle; gives how many seconds it took until it was ready.
     pub async fn start_server(&mut self) -> Result<f64> {
+        self.start_server_with(&[]).await
+    }
+
+    async fn start_server_with(&mut self, settings: &[(&str, &str)]) -> Result<f64> {
         let begun = Instant::now();
+        let mut command = self.riffle();
+        command.arg("serve").envs(settings.iter().copied());
+        self.server = Some(start(command, &self.folder.join("riffle.log")).await?);
+        self.until_whole().await?;
+        Ok(begun.elapsed().as_secs_f64())
+    }
+
+    pub async fn restart_server(&mut self, settings: &[(&str, &str)]) -> Result<f64> {
+        if let Some(server) = self.server.take() {
+            server.stop()?;
+        }
+        self.start_server_with(settings).await
+    }
+
+    /// riffle on these stores, still without a command.
+    pub fn riffle(&self) -> Command {
         let mut command = Command::new(&self.riffle);
-        command.arg("serve");
         for (name, _) in std::env::vars_os() {
             // A setting of the caller's could point the service at stores that are not its own.
             if name.to_string_lossy().starts_with("RIFFLE_") {
@@ -131,18 +150,36 @@ impl Stage {
         command.env("RIFFLE_TOKEN_SECRET", TOKEN_SECRET).env("RIFFLE_LOG", "warn");
         // Covers come later than the answer, at their own pace, and would take the cores from what is measured next.
         command.env("RIFFLE_FFMPEG", "no-covers-while-measuring");
-        let server = start(command, &self.folder.join("riffle.log")).await?;
-        let ready = async {
+        command
+    }
+
+    /// Waits until the server serves everything.
+    pub async fn until_whole(&self) -> Result<()> {
+        let address = &self.server()?.address;
+        let whole = async {
             loop {
-                match http::ask(&server.address, "GET", "/readyz", &[], None).await {
-                    Ok(answer) if answer.status == 200 => return,
-                    _ => sleep(Duration::from_millis(5)).await,
+                let answer = http::ask(address, "GET", "/readyz", &[], None).await;
+                let json = answer.ok().filter(|answer| answer.status == 200).and_then(|answer| answer.json().ok());
+                if json.is_some_and(|json| json["closed_buckets"] == 0) {
+                    return;
                 }
+                sleep(Duration::from_millis(5)).await;
             }
         };
-        timeout(LOAD_MAX, ready).await.map_err(|_| "riffle was not ready in time")?;
-        self.server = Some(server);
-        Ok(begun.elapsed().as_secs_f64())
+        Ok(timeout(LOAD_MAX, whole).await.map_err(|_| "riffle was not ready in time")?)
+    }
+
+    pub fn redis_url(&self) -> String {
+        self.redis.url()
+    }
+
+    pub fn postgres(&self) -> &StoreProcess {
+        &self.postgres
+    }
+
+    /// What the stores have used.
+    pub fn stores_used(&self) -> Used {
+        Used::now(&Pids { server: 0, redis: self.redis.pid(), postgres: Some(self.postgres.pid()) })
     }
 
     pub fn server(&self) -> Result<&Server> {
