@@ -13,10 +13,12 @@ use crate::harness::{
 };
 
 const NO_COVERS: (&str, &str) = ("ffmpeg", "/nonexistent");
+/// What another server did shows at once.
+const FRESH: (&str, &str) = ("feed_age_ms", "1");
 /// The relay has something to do at once.
-const IMPATIENT: &[(&str, &str)] = &[NO_COVERS, ("pending_after_ms", "100")];
+const IMPATIENT: &[(&str, &str)] = &[NO_COVERS, FRESH, ("pending_after_ms", "100")];
 /// It leaves everything to the restart.
-const PATIENT: &[(&str, &str)] = &[NO_COVERS, ("pending_after_ms", "600000")];
+const PATIENT: &[(&str, &str)] = &[NO_COVERS, FRESH, ("pending_after_ms", "600000")];
 
 async fn start_crashing(world: &World, point: &str, settings: &[(&str, &str)]) -> Server {
     let settings: Vec<_> = [("CRASH_AT", point)].into_iter().chain(settings.iter().copied()).collect();
