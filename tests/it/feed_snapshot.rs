@@ -191,7 +191,7 @@ async fn a_page_that_cannot_be_read_is_refused_and_not_served_old() {
 
 #[tokio::test]
 async fn without_redis_not_even_a_kept_page_is_served() {
-    let mut world = World::start().await;
+    let mut world = World::start_alone().await;
     let server = Server::start(&world, &[NO_COVERS, NEVER_OLD]).await;
     let client = server.client();
     publish(&client, "mia", 2).await;

@@ -19,7 +19,12 @@ async fn world_with_films(count: usize) -> (World, Server, Account) {
         let film = [clip(), b"\0\0\0\x0Cfree", &(number as u32).to_be_bytes()].concat();
         assert_eq!(server.client().try_publish(&mia, &number.to_string(), &film).await.code(), 0);
     }
-    eventually("every cover to be made", async || (world.media_files("cover").len() == count).then_some(())).await;
+    let covered = async || {
+        let feed = server.client().get_json("/douyin/feed/").await;
+        let mut videos = feed["video_list"].as_array().unwrap().iter();
+        videos.all(|video| video["cover_url"].as_str().unwrap().contains("/cover/")).then_some(())
+    };
+    eventually("every cover to be shown", covered).await;
     (world, server, mia)
 }
 

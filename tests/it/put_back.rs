@@ -93,7 +93,7 @@ async fn what_the_outboxes_no_longer_hold_is_noticed() {
 /// What a clock looks like that was an hour ahead and was put right: ids go on from where they were.
 #[tokio::test]
 async fn a_clock_that_was_an_hour_ahead_leaves_everything_in_order() {
-    let mut world = World::start().await;
+    let mut world = World::start_alone().await;
     let server = Server::start(&world, QUIET).await;
     let mia = server.client().register("mia").await;
     server.client().publish(&mia, "one").await;

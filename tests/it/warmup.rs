@@ -263,7 +263,7 @@ async fn a_dry_run_says_what_would_be_done_and_touches_nothing() {
 
 #[tokio::test]
 async fn what_is_refused_is_replaced_when_asked_to() {
-    let mut world = World::start().await;
+    let mut world = World::start_alone().await;
     let server = Server::start(&world, QUIET).await;
     let at = furnish(server.client()).await;
     let before = shown(&server.client(), &at).await;
