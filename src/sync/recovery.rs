@@ -15,7 +15,8 @@
 //! relayed are told.
 //!
 //! With one node nothing is adopted: what a mirror remembers has its home's outbox entry earlier in the same
-//! append-only file, so draining proves as much.
+//! append-only file, so draining proves as much. With several, all of them have to be there: one that is away may prove
+//! what another lost.
 //!
 //! Any refusal on the way ends it, and it starts from the top; a recoverer that was frozen and wakes is refused at
 //! every step by the epochs.
@@ -275,11 +276,12 @@ impl Scene {
     /// Takes up what mirrors prove of the closed buckets: those elsewhere, and the closed ones, whose memory goes when they
     /// open. A node that is kept may have lost a tail that nobody had noted, too.
     async fn adopt(&mut self, closed: &Closed, base_ms: u64) -> Result<()> {
-        // Noted before others mint above it: should they be lost, too, they will not mint the same again.
-        buckets::note_bases(&mut self.session, closed.epoch, &bases(&closed.buckets, base_ms)).await?;
         let set: BTreeSet<Bucket> = closed.buckets.iter().copied().collect();
         let open = neighbors::open_beside(&closed.run, &closed.rows, &set);
         neighbors::drain(&mut self.session, &closed.run, &open).await?;
+        // Noted before others mint above it: should they be lost, too, they will not mint the same again. And late: each
+        // time that this fails behind it, ids run ahead of the clock by some seconds more.
+        buckets::note_bases(&mut self.session, closed.epoch, &bases(&closed.buckets, base_ms)).await?;
         neighbors::end_history(&mut self.session, &closed.run, &open, base_ms).await?;
         neighbors::adopt(&mut self.session, &closed.run, &open, &set, &closed.rows).await?;
         neighbors::adopt(&mut self.session, &closed.run, &closed.buckets, &set, &closed.rows).await?;
