@@ -172,12 +172,12 @@ async fn outage(call: &Call<'_>, stage: &Stage, likes: &Likes<'_>, round: u64) -
     }
     let seconds = begun.elapsed().as_secs_f64();
     Ok(format!(
-        "Postgres frozen for {} s: {:.0} likes/s, then {behind:.0} entries flushed and relayed in {seconds:.1} s \
-         ({:.0}/s, {:.1} times as fast)",
+        "Postgres frozen for {} s: {:.0} likes/s made {behind:.0} entries, flushed and relayed in {seconds:.1} s \
+         ({:.0}/s, {:.1} times as fast as they came)",
         call.outage_seconds,
         filled.rate,
         behind / seconds,
-        behind / seconds / filled.rate,
+        f64::from(call.outage_seconds) / seconds,
     ))
 }
 
