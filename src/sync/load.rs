@@ -17,9 +17,9 @@ use crate::model::{CommentRecord, EdgeRow, MessageRecord, Scope};
 use crate::store::{Home, Run};
 
 /// Rows in one script call.
-const BATCH: usize = 200;
+const BATCH: usize = 500;
 /// Rows that are taken from Postgres at once, and so in memory twice at most.
-const CHUNK: usize = 2_000;
+const CHUNK: usize = 4_000;
 /// Script calls under way.
 const CONCURRENCY: usize = 8;
 

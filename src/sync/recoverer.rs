@@ -20,7 +20,7 @@ use crate::store::{Run, cluster};
 const RETRY_DELAY_MIN: Duration = Duration::from_millis(100);
 const RETRY_DELAY_MAX: Duration = Duration::from_secs(2);
 /// The buckets of so many videos are loaded first: the first pages of the feed.
-const NEWEST_VIDEOS: usize = 31;
+const NEWEST_VIDEOS: usize = 30;
 /// Groups are small enough that none is closed for long, and few: each waits for all that is decided elsewhere.
 const GROUPS_MAX: u64 = 8;
 const GROUP_BYTES_MIN: u64 = 4 << 20;
