@@ -52,7 +52,7 @@ pub(super) fn command() -> Command {
                 .arg(switch(
                     "repair",
                     "Where they differ, load Redis anew from Postgres and compare again. What only Redis has is lost by it: \
-                     look at the differences first. Servers answer 503 until it is loaded",
+                     look at the differences first. What is being loaded answers 503, all else is served",
                 )),
         ))
         .subcommand(with_settings(

@@ -6,9 +6,9 @@
 //! 1. *Settle* a node whose run is not admitted or whose heads are out of order, whole: all its buckets get a new epoch,
 //!    are closed and drained. Nothing was lost: what may be missing is loaded and they are opened. Else the run is
 //!    admitted with its buckets closed: they answer 503, and all else is served from here on.
-//! 2. *Load* what is closed, group by group, the feed and the buckets of the newest videos first. Each group is closed
-//!    under an epoch of its own, so that whoever finds closed buckets may load them, and one who froze on the way is
-//!    refused when he wakes. `riffle warmup` loads open buckets in the same way.
+//! 2. *Load* what is closed, group by group, the feed and the buckets of the newest videos first. Whoever goes on where
+//!    another stopped closes a group once more, under an epoch of its own, so that one who froze on the way is refused
+//!    when he wakes. `riffle warmup` loads open buckets in the same way.
 //!
 //! Within a group: what the closed buckets and all open ones had decided is in Postgres before the rows are read (an
 //! acknowledged like may have its home in an open bucket and its mirror in the group); the other ends of what was not
