@@ -1,6 +1,6 @@
 -- A user likes a video, or no longer does: the mirror end, which follows the home. Late, repeated and reordered calls
 -- change nothing.
--- KEYS  1 head  2 recent  3 user  4 likes of the user  5 liked: their order
+-- KEYS  1 head  2 recent  3 user  4 likes of the user  5 liked: their order  6 long
 -- ARGV  1 epoch  2 floor  3 user id  4 video id  5 state  6 version  7 place: the version of the change
 -- Reply {'OK', last} | {'STALE', last}: ask the home again | {'NO_USER'} | {'EPOCH', head} | {'REWOUND'}
 -- Example  likes {}, state 1, version and place 8192003 -> {'OK', '8192000'}; likes {9}, user favorites = 1
@@ -17,7 +17,7 @@ if known and tonumber(known) >= tonumber(ARGV[6]) then
   return {'OK', seen}
 end
 redis.call('HEXISTS', KEYS[3], 'favorites')
-redis.call('ZCARD', KEYS[5])
+local is_long = redis.call('ZCARD', KEYS[5]) >= order_long and redis.call('SCARD', KEYS[6])
 local likes = redis.call('SISMEMBER', KEYS[4], ARGV[4])
 redis.call('ZADD', KEYS[2], ARGV[6], edge)
 if tostring(likes) ~= ARGV[5] then
@@ -26,6 +26,9 @@ if tostring(likes) ~= ARGV[5] then
   redis.call('HINCRBY', KEYS[3], 'favorites', on and 1 or -1)
   if on then
     redis.call('ZADD', KEYS[5], ARGV[7], ARGV[4])
+    if is_long then
+      redis.call('SADD', KEYS[6], KEYS[5])
+    end
   else
     redis.call('ZREM', KEYS[5], ARGV[4])
   end

@@ -4,18 +4,22 @@
 -- ARGV  1 epoch  2 floor  3 user id  4 video id  5 state: 1 likes, 0 does not
 -- Reply {'OK', version} | {'NO_VIDEO'} | {'EPOCH', head} | {'REWOUND'}
 -- Example  likers {}, state 1 -> {'OK', '8192003'}; likers {7}, video favorites = 1, author favorited = 1
-if redis.call('HGET', KEYS[3], 'author') ~= string.match(KEYS[4], '(%d+)$') then
+local video = redis.call('HMGET', KEYS[3], 'author', 'liker_sets')
+if video[1] ~= string.match(KEYS[4], '(%d+)$') then
   return {'NO_VIDEO'}
 end
 redis.call('HEXISTS', KEYS[4], 'favorited')
 redis.call('XLEN', KEYS[2])
-local likes = redis.call('SISMEMBER', KEYS[5], ARGV[3])
+local count = tonumber(video[2]) or 1
+local likers = subset(KEYS[5], count, ARGV[3])
+local likes = redis.call('SISMEMBER', likers, ARGV[3])
 local version = mint()
 if tostring(likes) ~= ARGV[5] then
   local step = ARGV[5] == '1' and 1 or -1
-  redis.call(step == 1 and 'SADD' or 'SREM', KEYS[5], ARGV[3])
-  redis.call('HINCRBY', KEYS[3], 'favorites', step)
+  redis.call(step == 1 and 'SADD' or 'SREM', likers, ARGV[3])
+  local members = redis.call('HINCRBY', KEYS[3], 'favorites', step)
   redis.call('HINCRBY', KEYS[4], 'favorited', step)
   redis.call('XADD', KEYS[2], version .. '-0', 'kind', 'favorite', 'from', ARGV[3], 'to', ARGV[4], 'on', ARGV[5])
+  split(KEYS[5], KEYS[3], 'liker_sets', count, members)
 end
 return {'OK', version}

@@ -12,11 +12,12 @@ while row < rows do
     side[#side + 1] = ARGV[row * 2 + 3]
     row = row + 1
   until KEYS[row * 3 + 4] ~= likers
-  local step = (#on > 0 and redis.call('SADD', likers, unpack(on)) or 0)
-    - (#off > 0 and redis.call('SREM', likers, unpack(off)) or 0)
+  local count = tonumber(redis.call('HGET', video, 'liker_sets')) or 1
+  local step = change('SADD', likers, count, on) - change('SREM', likers, count, off)
   if step ~= 0 then
-    redis.call('HINCRBY', video, 'favorites', step)
+    local members = redis.call('HINCRBY', video, 'favorites', step)
     redis.call('HINCRBY', user, 'favorited', step)
+    split(likers, video, 'liker_sets', count, members)
   end
 end
 return {'OK'}

@@ -1,12 +1,12 @@
 -- Loads follows into one side of a closed bucket, after its users. Calling it again changes nothing.
--- KEYS  1 head (closed)  2... user, set, its order, the set of the other direction, its order, friends: six for each
+-- KEYS  1 head (closed)  2 long  3... user, set, its order, the set of the other direction, its order, friends: six for each
 -- ARGV  1 epoch  2 floor (0)  3 count: followers or follows  4... other user id, state, version: three for each
 -- Reply {'OK'} | {'EPOCH', head}
 -- Example  followers {}, follows {7}, other 7 state 1 -> {'OK'}; followers {7}, friends {7}, user followers = 1
-local row, rows = 0, (#KEYS - 1) / 6
+local row, rows = 0, (#KEYS - 2) / 6
 while row < rows do
-  local user, set, order = KEYS[row * 6 + 2], KEYS[row * 6 + 3], KEYS[row * 6 + 4]
-  local other_set, other_order, friends = KEYS[row * 6 + 5], KEYS[row * 6 + 6], KEYS[row * 6 + 7]
+  local user, set, order = KEYS[row * 6 + 3], KEYS[row * 6 + 4], KEYS[row * 6 + 5]
+  local other_set, other_order, friends = KEYS[row * 6 + 6], KEYS[row * 6 + 7], KEYS[row * 6 + 8]
   local on, places, off = {}, {}, {}
   repeat -- rows of one user come one after the other: one call for all of them
     local other = ARGV[row * 3 + 4]
@@ -18,25 +18,34 @@ while row < rows do
       off[#off + 1] = other
     end
     row = row + 1
-  until KEYS[row * 6 + 3] ~= set
-  local step = 0
+  until KEYS[row * 6 + 4] ~= set
+  -- Followers lie in sub-sets, follows do not.
+  local followers = tonumber(redis.call('HGET', user, 'follower_sets')) or 1
+  local count = ARGV[3] == 'followers' and followers or 1
+  local other_count = ARGV[3] == 'followers' and 1 or followers
+  local step = change('SADD', set, count, on) - change('SREM', set, count, off)
   if #on > 0 then
-    step = redis.call('SADD', set, unpack(on))
     redis.call('ZADD', order, unpack(places))
-    for i, is_mutual in ipairs(redis.call('SMISMEMBER', other_set, unpack(on))) do
-      if is_mutual == 1 then
-        redis.call('ZADD', friends, places[i * 2 - 1], on[i])
-        redis.call('ZADD', friends, 'GT', redis.call('ZSCORE', other_order, on[i]), on[i])
-      end
+    if redis.call('ZCARD', order) > order_long then
+      redis.call('SADD', KEYS[2], order)
+    end
+  end
+  for i, other in ipairs(on) do
+    if redis.call('SISMEMBER', subset(other_set, other_count, other), other) == 1 then
+      redis.call('ZADD', friends, places[i * 2 - 1], other)
+      -- Where the other follow has left its order it is the older one.
+      redis.call('ZADD', friends, 'GT', redis.call('ZSCORE', other_order, other) or 0, other)
     end
   end
   if #off > 0 then
-    step = step - redis.call('SREM', set, unpack(off))
     redis.call('ZREM', order, unpack(off))
     redis.call('ZREM', friends, unpack(off))
   end
   if step ~= 0 then
-    redis.call('HINCRBY', user, ARGV[3], step)
+    local members = redis.call('HINCRBY', user, ARGV[3], step)
+    if ARGV[3] == 'followers' then
+      split(set, user, 'follower_sets', count, members)
+    end
   end
 end
 return {'OK'}

@@ -108,6 +108,25 @@ pub struct EdgeChange {
     pub on: bool,
 }
 
+/// The order of a user's likes or follows.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Order {
+    /// Videos that a user likes.
+    Liked(UserId),
+    /// Users whom a user follows.
+    Followed(UserId),
+    /// Users who follow a user.
+    FollowedBy(UserId),
+}
+
+/// A member of an order.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Entry {
+    pub id: u64,
+    /// The version of the change that put it there: its place, and the cursor of a page that ends with it.
+    pub place: u64,
+}
+
 /// A row of `favorite` or `follow`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct EdgeRow {

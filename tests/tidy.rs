@@ -26,8 +26,8 @@ const LAYERS: &[&[&str]] = &[
 /// The words of the API. Within `api` and within `store` these never import each other.
 const FEATURES: &[&str] = &["user", "video", "feed", "publish", "favorite", "comment", "relation", "message"];
 
-/// A sign-in is all that the API asks of Postgres by itself.
-const ASK_THE_ARCHIVE: &[&str] = &["src/api/mod.rs", "src/api/user.rs"];
+/// A sign-in and the older part of a list are all that the API asks of Postgres by itself.
+const ASK_THE_ARCHIVE: &[&str] = &["src/api/mod.rs", "src/api/list.rs", "src/api/user.rs"];
 
 const SOURCE_LINES_MAX: usize = 400;
 
@@ -121,7 +121,7 @@ fn imports_go_down_only() {
 }
 
 #[test]
-fn the_api_asks_postgres_in_two_files_only() {
+fn the_api_asks_postgres_in_few_files_only() {
     let mut problems = Vec::new();
     for file in files("src/api", "rs").iter().filter(|file| !ASK_THE_ARCHIVE.contains(&file.path.as_str())) {
         for (line, _) in file.words_after("crate::").iter().filter(|(_, module)| *module == "archive") {

@@ -1,4 +1,5 @@
--- Put in front of every script by the loader (src/store/script.rs), which first sets `expected_state`.
+-- Put in front of every script by the loader (src/store/script.rs), which first sets `expected_state` and
+-- `order_long`: from which length on an order is noted to be trimmed.
 -- KEYS[1]  head of the bucket: "<epoch> <open|closed> <last> <forgotten>"
 -- ARGV[1]  epoch the caller expects
 -- ARGV[2]  floor: the highest id of this bucket that the caller had seen when it sent the call

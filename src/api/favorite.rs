@@ -1,10 +1,11 @@
 //! Likes.
 
-use super::list::{Page, VideosAnswer};
+use super::list::{self, Page, VideosAnswer};
 use super::{Service, view};
 use crate::error::{Error, Result};
 use crate::http::{Request, answer};
 use crate::id::{UserId, VideoId};
+use crate::model::Order;
 use crate::store::{favorite, video};
 
 pub(super) async fn action(service: &Service, request: &mut Request) -> Result<answer::Empty> {
@@ -31,7 +32,7 @@ pub(super) async fn list(service: &Service, request: &mut Request) -> Result<Vid
     let page = Page::of(service, &params)?;
     let run = service.slot.run()?;
 
-    let liked = favorite::liked(&run, user, page.before, page.limit + 1).await?;
+    let liked = list::entries(service, &run, Order::Liked(user), &page).await?;
     let (liked, more) = page.cut(liked, |entry| entry.place);
     let ids: Vec<VideoId> = liked.into_iter().map(|entry| VideoId(entry.id)).collect();
     Ok(VideosAnswer { video_list: view::videos(service, &run, &ids, Some(viewer)).await?, more })

@@ -1,11 +1,16 @@
 //! What all lists have in common: pages, and the answers of lists of videos and of users.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
 use serde::Serialize;
 
 use super::Service;
+use crate::archive::edges;
 use crate::error::Result;
 use crate::http::Params;
-use crate::model::{User, Video};
+use crate::model::{Entry, Order, User, Video};
+use crate::store::{Run, order};
 
 /// The page that is asked for: `limit` entries below `cursor`; without these, the newest `list_max`.
 pub(super) struct Page {
@@ -29,6 +34,33 @@ impl Page {
         let next_cursor = if has_more { entries.last().map_or(0, place) } else { 0 };
         (entries, More { has_more, next_cursor })
     }
+}
+
+/// The page of an order, and one entry more. What Redis does not keep of it is read from Postgres: see `store/order.rs`
+/// for why there is no seam.
+pub(super) async fn entries(service: &Service, run: &Arc<Run>, order: Order, page: &Page) -> Result<Vec<Entry>> {
+    let wanted = page.limit + 1;
+    let mut window = order::window(run, order, page.before, wanted).await?;
+    let mut entries = std::mem::take(&mut window.entries);
+    let mut below = page.before.unwrap_or(u64::MAX).min(window.floor.saturating_add(1));
+    // Whatever stands above `below` is known.
+    while window.floor > 0 && entries.get(page.limit).is_none_or(|last| last.place < below) {
+        let older = edges::before(&service.archive, order, below, wanted).await?;
+        let Some(last) = older.last() else { break };
+        below = last.place;
+        let is_last = older.len() < wanted;
+        let present: BTreeSet<u64> = entries.iter().map(|entry| entry.id).collect();
+        let members: Vec<u64> = older.iter().map(|entry| entry.id).collect();
+        let trimmed = order::are_trimmed(run, order, &mut window, &members).await?;
+        let older = older.into_iter().zip(trimmed).filter(|(entry, trimmed)| *trimmed && !present.contains(&entry.id));
+        entries.extend(older.map(|(entry, _)| entry));
+        entries.sort_unstable_by_key(|entry| std::cmp::Reverse(entry.place));
+        if is_last {
+            break;
+        }
+    }
+    entries.truncate(wanted);
+    Ok(entries)
 }
 
 #[derive(Serialize, Default)]

@@ -34,7 +34,7 @@ use crate::feed::Feed;
 use crate::http::{Cors, Params, Request, Response, answer};
 use crate::id::Bucket;
 use crate::media::{Media, Prober};
-use crate::store::relation::Relations;
+use crate::model::Order;
 use crate::store::{Marks, Run, Slot};
 use crate::sync::backlog::Backlog;
 use crate::sync::durable::Durable;
@@ -176,8 +176,8 @@ fn dispatch<'a>(service: &'a Service, request: &'a mut Request, endpoint: Endpoi
         Endpoint::Comment => answered(comment::action(service, request)).boxed(),
         Endpoint::CommentList => answered(comment::list(service, request)).boxed(),
         Endpoint::Relation => answered(relation::action(service, request)).boxed(),
-        Endpoint::FollowList => answered(relation::list(service, request, Relations::Follows)).boxed(),
-        Endpoint::FollowerList => answered(relation::list(service, request, Relations::Followers)).boxed(),
+        Endpoint::FollowList => answered(relation::list(service, request, Order::Followed)).boxed(),
+        Endpoint::FollowerList => answered(relation::list(service, request, Order::FollowedBy)).boxed(),
         Endpoint::FriendList => answered(relation::friends(service, request)).boxed(),
         Endpoint::Message => answered(message::action(service, request)).boxed(),
         Endpoint::Chat => answered(message::chat(service, request)).boxed(),

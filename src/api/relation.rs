@@ -2,14 +2,13 @@
 
 use serde::Serialize;
 
-use super::list::{More, Page, UsersAnswer};
+use super::list::{self, More, Page, UsersAnswer};
 use super::{Service, view};
 use crate::error::{Code, Result};
 use crate::http::{Request, answer};
 use crate::id::UserId;
-use crate::model::User;
-use crate::store::message;
-use crate::store::relation::{self as store, Relations};
+use crate::model::{Order, User};
+use crate::store::{message, relation as store};
 
 #[derive(Serialize)]
 pub(super) struct Friend {
@@ -46,14 +45,15 @@ pub(super) async fn action(service: &Service, request: &mut Request) -> Result<a
     Ok(answer::Empty {})
 }
 
-pub(super) async fn list(service: &Service, request: &mut Request, relations: Relations) -> Result<UsersAnswer> {
+/// `order`: of which order of a user.
+pub(super) async fn list(service: &Service, request: &mut Request, order: fn(UserId) -> Order) -> Result<UsersAnswer> {
     let params = service.params(request).await?;
     let viewer = service.tokens.verify(params.token())?;
     let user = params.id("user_id")?.map_or(viewer, UserId);
     let page = Page::of(service, &params)?;
     let run = service.slot.run()?;
 
-    let entries = store::list(&run, user, relations, page.before, page.limit + 1).await?;
+    let entries = list::entries(service, &run, order(user), &page).await?;
     let (entries, more) = page.cut(entries, |entry| entry.place);
     let ids: Vec<UserId> = entries.into_iter().map(|entry| UserId(entry.id)).collect();
     Ok(UsersAnswer { user_list: view::users(&run, &ids, Some(viewer)).await?, more })
@@ -66,7 +66,7 @@ pub(super) async fn friends(service: &Service, request: &mut Request) -> Result<
     let page = Page::of(service, &params)?;
     let run = service.slot.run()?;
 
-    let entries = store::list(&run, viewer, Relations::Friends, page.before, page.limit + 1).await?;
+    let entries = store::friends(&run, viewer, page.before, page.limit + 1).await?;
     let (entries, more) = page.cut(entries, |entry| entry.place);
     let ids: Vec<UserId> = entries.into_iter().map(|entry| UserId(entry.id)).collect();
     let users = view::users(&run, &ids, Some(viewer)).await?;

@@ -1,6 +1,7 @@
 //! Postgres: every fact, for good. One function for each file of `sql/queries`.
 
 pub mod buckets;
+pub mod edges;
 pub mod flush;
 pub mod load;
 pub mod migrate;

@@ -2,13 +2,11 @@
 
 use std::sync::Arc;
 
-use super::client::Command;
 use super::edge::{self, Edge};
 use super::keys;
-use super::run::{Read, Run};
+use super::run::Run;
 use super::script;
-use super::timeline::{self, Entry};
-use crate::error::{Code, Result};
+use crate::error::Result;
 use crate::id::{UserId, VideoId};
 use crate::model::EdgeRow;
 
@@ -19,9 +17,15 @@ fn edge(user: UserId, video: VideoId) -> Edge {
         home: video.bucket(),
         mirror: user.bucket(),
         read: &script::FAVORITE_READ,
-        read_keys: vec![keys::likers(video)],
+        read_keys: vec![keys::video(video), keys::likers(video)],
         apply: &script::FAVORITE_MIRROR,
-        apply_keys: vec![keys::recent(user.bucket()), keys::user(user), keys::likes(user), keys::liked(user)],
+        apply_keys: vec![
+            keys::recent(user.bucket()),
+            keys::user(user),
+            keys::likes(user),
+            keys::liked(user),
+            keys::long(user.bucket()),
+        ],
     }
 }
 
@@ -41,15 +45,4 @@ pub async fn bring_mirror(run: &Arc<Run>, user: UserId, video: VideoId, place: u
 pub async fn deliver(run: &Arc<Run>, row: &EdgeRow, version: u64) -> Result<()> {
     let edge = edge(UserId(row.edge.from), VideoId(row.edge.to));
     edge::deliver(run, &edge, row.version, version, row.edge.on).await
-}
-
-/// One page of the videos that a user likes, last liked first: entries below `before`; 100006 for an unknown user.
-pub async fn liked(run: &Arc<Run>, user: UserId, before: Option<u64>, limit: usize) -> Result<Vec<Entry>> {
-    let mut read = Read::new(run);
-    read.push(user.bucket(), Command::new("EXISTS").arg(keys::user(user)));
-    read.push(user.bucket(), timeline::newest_below(keys::liked(user), before, limit).arg("WITHSCORES"));
-    match &read.send().await?[..] {
-        [exists, entries] if exists.number()? == Some(1) => timeline::entries(entries),
-        _ => Err(Code::NoUser.into()),
-    }
 }

@@ -24,9 +24,17 @@ pub fn trimmed(bucket: Bucket) -> String {
     format!("trimmed:{{{bucket}}}")
 }
 
+/// Set of the keys of orders ([`liked`], [`followed`], [`followed_by`]) that have become long: what Postgres has of them
+/// is to be trimmed. Written by the scripts that add to an order; `order_trim` takes them out.
+pub fn long(bucket: Bucket) -> String {
+    format!("long:{{{bucket}}}")
+}
+
 /// Hash `name`, and the counts `works` (videos), `favorited` (likes of them), `favorites` (videos liked), `follows`,
 /// `followers`; an absent one is 0. Each count moves in the script that changes the set it counts: `user_show`,
-/// `video_show`, `favorite_set`, `favorite_mirror`, `follow_set`, `follow_mirror`.
+/// `video_show`, `favorite_set`, `favorite_mirror`, `follow_set`, `follow_mirror`. Besides, where they are needed: `follower_sets` (see
+/// [`subset`]), and `liked_floor`, `followed_floor`, `followed_by_floor`: the highest place that was trimmed from the
+/// order of that name, written by `order_trim`.
 pub fn user(id: UserId) -> String {
     format!("user:{{{}}}:{id}", id.bucket())
 }
@@ -38,13 +46,13 @@ pub fn works(id: UserId) -> String {
 }
 
 /// Hash `author`, `title`, `object` (name of the media file), `cover` (`1` once made), and the counts `favorites`,
-/// `comments`; an absent one is 0. Written by `video_show`, `video_cover`, `favorite_set`, `comment_add`,
+/// `comments`; an absent one is 0; where needed `liker_sets` (see [`subset`]). Written by `video_show`, `video_cover`, `favorite_set`, `comment_add`,
 /// `comment_delete`.
 pub fn video(id: VideoId) -> String {
     format!("video:{{{}}}:{id}", id.bucket())
 }
 
-/// Set of the ids of users who like the video: the home end of a like. Written by `favorite_set`.
+/// Set of the ids of users who like the video, in [`subset`]s: the home end of a like. Written by `favorite_set`.
 pub fn likers(video: VideoId) -> String {
     format!("likers:{{{}}}:{video}", video.bucket())
 }
@@ -54,17 +62,17 @@ pub fn likes(user: UserId) -> String {
     format!("likes:{{{}}}:{user}", user.bucket())
 }
 
-/// Sorted set, the order of [`likes`]: member is the video id, score the version of the like.
+/// Sorted set, the newest part of the order of [`likes`]: member is the video id, score the version of the like.
 pub fn liked(user: UserId) -> String {
     format!("liked:{{{}}}:{user}", user.bucket())
 }
 
-/// Set of the ids of users who follow the user: the home end of a follow. Written by `follow_set`.
+/// Set of the ids of users who follow the user, in [`subset`]s: the home end of a follow. Written by `follow_set`.
 pub fn followers(user: UserId) -> String {
     format!("followers:{{{}}}:{user}", user.bucket())
 }
 
-/// Sorted set, the order of [`followers`]: member is the follower's id, score the version of the follow.
+/// Sorted set, the newest part of the order of [`followers`]: member is the follower's id, score the version of the follow.
 pub fn followed_by(user: UserId) -> String {
     format!("followed_by:{{{}}}:{user}", user.bucket())
 }
@@ -74,7 +82,7 @@ pub fn follows(user: UserId) -> String {
     format!("follows:{{{}}}:{user}", user.bucket())
 }
 
-/// Sorted set, the order of [`follows`]: member is the followed user's id, score the version of the follow.
+/// Sorted set, the newest part of the order of [`follows`]: member is the followed user's id, score the version of the follow.
 pub fn followed(user: UserId) -> String {
     format!("followed:{{{}}}:{user}", user.bucket())
 }
@@ -83,6 +91,20 @@ pub fn followed(user: UserId) -> String {
 /// of the later follow. Both ends of a follow keep it, `follow_set` and `follow_mirror`.
 pub fn friends(user: UserId) -> String {
     format!("friends:{{{}}}:{user}", user.bucket())
+}
+
+/// Where a member of [`likers`] or [`followers`] lies, of which there are `count` sub-sets (a field of the owner's hash,
+/// absent: one). Large sets are split by linear hashing, see `lua/lib/subsets.lua`, which has the same rule.
+pub fn subset(set: &str, count: u64, id: u64) -> String {
+    let hash = id >> 5;
+    let size = count.next_power_of_two();
+    let place = hash % size;
+    numbered_subset(set, if place < count { place } else { place - size / 2 })
+}
+
+/// The sub-set at a place.
+pub fn numbered_subset(set: &str, place: u64) -> String {
+    if place == 0 { set.to_owned() } else { format!("{set}:{place}") }
 }
 
 /// Sorted set of the versions that the mirror side of the bucket has applied: member `<kind>:<from>:<to>`, score the
@@ -120,17 +142,22 @@ pub fn installation(bucket: Bucket) -> String {
     format!("riffle:{{{bucket}}}")
 }
 
-/// The counts in the hash of [`user`], and what they count.
-pub const USER_COUNTS: &[(&str, Scope)] = &[
+/// The fields in the hash of [`user`] that go with what they tell of.
+pub const USER_FIELDS: &[(&str, Scope)] = &[
     ("works", Scope::Videos),
     ("favorited", Scope::Favorites),
     ("favorites", Scope::Favorites),
     ("follows", Scope::Follows),
     ("followers", Scope::Follows),
+    ("follower_sets", Scope::Follows),
+    ("liked_floor", Scope::Favorites),
+    ("followed_floor", Scope::Follows),
+    ("followed_by_floor", Scope::Follows),
 ];
 
 /// The same of [`video`].
-pub const VIDEO_COUNTS: &[(&str, Scope)] = &[("favorites", Scope::Favorites), ("comments", Scope::Comments)];
+pub const VIDEO_FIELDS: &[(&str, Scope)] =
+    &[("favorites", Scope::Favorites), ("liker_sets", Scope::Favorites), ("comments", Scope::Comments)];
 
 /// What is loaded into the bucket of a user and belongs to him, with the scope it is loaded with.
 pub fn of_user(id: UserId) -> [(String, Scope); 9] {
@@ -160,7 +187,7 @@ pub fn bucket_of(key: &str) -> Option<Bucket> {
         "feed" => Bucket::FEED,
         tag => Bucket::new(tag.strip_prefix('b')?.parse().ok()?).filter(|bucket| *bucket != Bucket::FEED)?,
     };
-    const OF_BUCKETS: &[&str] = &["head", "outbox", "trimmed", "recent", "latest", "latest_floor", "riffle"];
+    const OF_BUCKETS: &[&str] = &["head", "outbox", "trimmed", "recent", "long", "latest", "latest_floor", "riffle"];
     const OF_ENTITIES: &[&str] = &[
         "user",
         "works",

@@ -55,6 +55,7 @@ impl Home {
             let user = UserId(row.edge.from);
             [keys::user(user), keys::likes(user), keys::liked(user)]
         });
+        let keys = std::iter::once(keys::long(self.bucket())).chain(keys);
         let values = likes.iter().flat_map(|row| placed(row.edge.to, row));
         self.call(&script::FAVORITE_MIRRORS_LOAD, keys, values).await.map(drop)
     }
@@ -88,6 +89,7 @@ impl Home {
         keys: impl Iterator<Item = String>,
         values: impl Iterator<Item = Bytes>,
     ) -> Result<()> {
+        let keys = std::iter::once(keys::long(self.bucket())).chain(keys);
         let values = std::iter::once(Bytes::from_static(count.as_bytes())).chain(values);
         self.call(&script::FOLLOWS_LOAD, keys, values).await.map(drop)
     }

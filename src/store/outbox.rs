@@ -291,16 +291,23 @@ pub async fn mirror_states(run: &Run, mirror: Bucket, edges: &[Remembered]) -> R
         Some((kind, words.next()?.parse::<u64>().ok()?, words.next()?.parse::<u64>().ok()?))
     };
     let known: Vec<_> = edges.iter().filter_map(|edge| Some((parts(edge)?, edge.version))).collect();
-    let asked = known.iter().map(|((kind, from, to), _)| {
+    let asked = known.iter().flat_map(|((kind, from, to), _)| {
         let user = UserId(*from);
-        let order = if kind == "favorite" { keys::liked(user) } else { keys::followed(user) };
-        (mirror, Command::new("ZSCORE").arg(order).arg(to.to_string()))
+        let (set, order) = match &kind[..] {
+            "favorite" => (keys::likes(user), keys::liked(user)),
+            _ => (keys::follows(user), keys::followed(user)),
+        };
+        let questions = [Command::new("SISMEMBER").arg(set), Command::new("ZSCORE").arg(order)];
+        questions.map(|question| (mirror, question.arg(to.to_string())))
     });
-    let answers = run.pipeline(asked.collect()).await?;
+    let mut answers = run.pipeline(asked.collect()).await?.into_iter();
+    let mut answer = || answers.next().unwrap_or_else(|| Ok(Reply::Nil));
     let mut states = Vec::with_capacity(known.len());
-    for (((kind, from, to), remembered), answer) in known.into_iter().zip(answers) {
-        let place = answer?.number()?;
-        let edge = EdgeChange { from, to, on: place.is_some() };
+    for ((kind, from, to), remembered) in known {
+        let on = answer()?.required_number()? == 1;
+        // None where it was trimmed, too.
+        let place = answer()?.number()?;
+        let edge = EdgeChange { from, to, on };
         let change = if kind == "favorite" { Change::Favorite(edge) } else { Change::Follow(edge) };
         states.push((change, place.unwrap_or(remembered)));
     }

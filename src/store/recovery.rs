@@ -188,14 +188,22 @@ impl Home {
 
     /// Removes what users have of these scopes; of what they are not loaded with, only the counts.
     pub async fn clear_users(&self, users: &[UserId], scopes: &[Scope]) -> Result<()> {
-        let hashes = users.iter().map(|id| keys::user(*id)).collect();
-        self.clear_parts(users.iter().flat_map(|id| keys::of_user(*id)), hashes, keys::USER_COUNTS, scopes).await
+        let hashes: Vec<String> = users.iter().map(|id| keys::user(*id)).collect();
+        let followers = users.iter().map(|id| keys::followers(*id));
+        let subsets = self.subsets(followers, &hashes, "follower_sets").await?;
+        let subsets = subsets.into_iter().map(|key| (key, Scope::Follows));
+        let parts = users.iter().flat_map(|id| keys::of_user(*id)).chain(subsets);
+        self.clear_parts(parts, hashes, keys::USER_FIELDS, scopes).await
     }
 
     /// The same of videos.
     pub async fn clear_videos(&self, videos: &[VideoId], scopes: &[Scope]) -> Result<()> {
-        let hashes = videos.iter().map(|id| keys::video(*id)).collect();
-        self.clear_parts(videos.iter().flat_map(|id| keys::of_video(*id)), hashes, keys::VIDEO_COUNTS, scopes).await
+        let hashes: Vec<String> = videos.iter().map(|id| keys::video(*id)).collect();
+        let likers = videos.iter().map(|id| keys::likers(*id));
+        let subsets = self.subsets(likers, &hashes, "liker_sets").await?;
+        let subsets = subsets.into_iter().map(|key| (key, Scope::Favorites));
+        let parts = videos.iter().flat_map(|id| keys::of_video(*id)).chain(subsets);
+        self.clear_parts(parts, hashes, keys::VIDEO_FIELDS, scopes).await
     }
 
     pub async fn clear_chats(&self, chats: &[(UserId, UserId)]) -> Result<()> {
@@ -206,11 +214,26 @@ impl Home {
         self.clear(&[keys::feed(), keys::feed_floor()]).await
     }
 
+    /// All but the first of the sub-sets of large sets. `field` of each set's hash says how many there are.
+    async fn subsets(
+        &self,
+        sets: impl Iterator<Item = String>,
+        hashes: &[String],
+        field: &'static str,
+    ) -> Result<Vec<String>> {
+        let questions = hashes.iter().map(|hash| Command::new("HGET").arg(hash.clone()).arg(field));
+        let mut subsets = Vec::new();
+        for (set, count) in sets.zip(self.ask(questions).await?) {
+            subsets.extend((1..count.number()?.unwrap_or(1)).map(|place| keys::numbered_subset(&set, place)));
+        }
+        Ok(subsets)
+    }
+
     async fn clear_parts(
         &self,
         parts: impl Iterator<Item = (String, Scope)>,
         hashes: Vec<String>,
-        counts: &[(&'static str, Scope)],
+        fields: &[(&'static str, Scope)],
         scopes: &[Scope],
     ) -> Result<()> {
         let whole = scopes.len() == Scope::ALL.len();
@@ -219,7 +242,7 @@ impl Home {
         let goes = |(key, scope): &(String, Scope)| scopes.contains(scope) && (whole || !is_hash(key));
         let doomed: Vec<String> = parts.filter(goes).map(|(key, _)| key).collect();
         self.clear(&doomed).await?;
-        let fields = counts.iter().filter(|(_, scope)| scopes.contains(scope));
+        let fields = fields.iter().filter(|(_, scope)| scopes.contains(scope));
         let fields: Vec<Bytes> = fields.map(|(field, _)| Bytes::from_static(field.as_bytes())).collect();
         if !whole && !fields.is_empty() {
             self.call(&script::COUNTS_CLEAR, hashes, fields).await?;

@@ -7,10 +7,10 @@ use super::edge::{self, Edge};
 use super::keys;
 use super::run::{Read, Run};
 use super::script;
-use super::timeline::{self, Entry};
+use super::timeline;
 use crate::error::{Code, Result};
 use crate::id::UserId;
-use crate::model::EdgeRow;
+use crate::model::{EdgeRow, Entry};
 
 fn edge(follower: UserId, followed: UserId) -> Edge {
     Edge {
@@ -19,7 +19,7 @@ fn edge(follower: UserId, followed: UserId) -> Edge {
         home: followed.bucket(),
         mirror: follower.bucket(),
         read: &script::FOLLOW_READ,
-        read_keys: vec![keys::followers(followed)],
+        read_keys: vec![keys::user(followed), keys::followers(followed)],
         apply: &script::FOLLOW_MIRROR,
         apply_keys: vec![
             keys::recent(follower.bucket()),
@@ -28,6 +28,7 @@ fn edge(follower: UserId, followed: UserId) -> Edge {
             keys::followed(follower),
             keys::followers(follower),
             keys::friends(follower),
+            keys::long(follower.bucket()),
         ],
     }
 }
@@ -41,6 +42,7 @@ pub async fn set(run: &Arc<Run>, follower: UserId, followed: UserId, on: bool) -
         keys::followed_by(followed),
         keys::follows(followed),
         keys::friends(followed),
+        keys::long(followed.bucket()),
     ];
     edge::set(run.clone(), edge(follower, followed), &script::FOLLOW_SET, keys, on).await
 }
@@ -57,30 +59,11 @@ pub async fn deliver(run: &Arc<Run>, row: &EdgeRow, version: u64) -> Result<()> 
     edge::deliver(run, &edge, row.version, version, row.edge.on).await
 }
 
-/// Which list of a user's relations.
-#[derive(Debug, Clone, Copy)]
-pub enum Relations {
-    Follows,
-    Followers,
-    Friends,
-}
-
-/// One page of a user's relations, the last one first: entries below `before`; 100006 for an unknown user.
-pub async fn list(
-    run: &Arc<Run>,
-    user: UserId,
-    relations: Relations,
-    before: Option<u64>,
-    limit: usize,
-) -> Result<Vec<Entry>> {
-    let key = match relations {
-        Relations::Follows => keys::followed(user),
-        Relations::Followers => keys::followed_by(user),
-        Relations::Friends => keys::friends(user),
-    };
+/// One page of a user's friends, the last one first: entries below `before`; 100006 for an unknown user.
+pub async fn friends(run: &Arc<Run>, user: UserId, before: Option<u64>, limit: usize) -> Result<Vec<Entry>> {
     let mut read = Read::new(run);
     read.push(user.bucket(), Command::new("EXISTS").arg(keys::user(user)));
-    read.push(user.bucket(), timeline::newest_below(key, before, limit).arg("WITHSCORES"));
+    read.push(user.bucket(), timeline::newest_below(keys::friends(user), before, limit).arg("WITHSCORES"));
     match &read.send().await?[..] {
         [exists, entries] if exists.number()? == Some(1) => timeline::entries(entries),
         _ => Err(Code::NoUser.into()),

@@ -154,6 +154,13 @@ impl Home {
         }
     }
 
+    /// Asks a bucket that nobody changes: no head is looked at.
+    pub(super) async fn ask(&self, questions: impl Iterator<Item = Command>) -> Result<Vec<Reply>> {
+        let questions = questions.map(|question| (self.bucket, question)).collect();
+        let answers = self.run.pipeline(questions).await?;
+        answers.into_iter().map(|answer| answer.map_err(Error::from)).collect()
+    }
+
     /// As [`Home::call`], for a script that answers an id of this bucket first: nothing older than it will be believed
     /// from here on.
     pub async fn call_seeing(

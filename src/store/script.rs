@@ -9,9 +9,11 @@ use bytes::Bytes;
 use tokio::sync::Mutex;
 
 use super::client::{Client, Command, Fault};
+use super::order::ORDER_LONG;
 use super::reply::Reply;
 
 const HEAD: &str = include_str!("../../lua/lib/head.lua");
+const SUBSETS: &str = include_str!("../../lua/lib/subsets.lua");
 
 pub struct Script {
     /// The file `lua/<name>.lua`, whose first comment is the contract.
@@ -20,6 +22,8 @@ pub struct Script {
     /// What the head must say for the script to run; `None` runs without `lib/head.lua`.
     pub expects: Option<&'static str>,
     when_full: WhenFull,
+    /// What is put in front of it beside `lib/head.lua`.
+    library: &'static str,
     /// As Redis named it.
     sha1: OnceLock<Bytes>,
 }
@@ -33,13 +37,23 @@ enum WhenFull {
     Runs,
 }
 
+macro_rules! library {
+    () => {
+        ""
+    };
+    ($library:ident) => {
+        $library
+    };
+}
+
 macro_rules! scripts {
-    ($($constant:ident = $name:literal, $expects:expr, $when_full:ident;)*) => {
+    ($($constant:ident = $name:literal, $expects:expr, $when_full:ident $(, $library:ident)?;)*) => {
         $(pub static $constant: Script = Script {
             name: $name,
             body: include_str!(concat!("../../lua/", $name, ".lua")),
             expects: $expects,
             when_full: WhenFull::$when_full,
+            library: library!($($library)?),
             sha1: OnceLock::new(),
         };)*
 
@@ -53,17 +67,18 @@ scripts! {
     VIDEO_SHOW = "video_show", Some("open"), Refuses;
     VIDEO_COVER = "video_cover", Some("open"), Refuses;
     FEED_INSERT = "feed_insert", Some("open"), Runs;
-    FAVORITE_SET = "favorite_set", Some("open"), Refuses;
-    FAVORITE_READ = "favorite_read", Some("open"), Runs;
+    FAVORITE_SET = "favorite_set", Some("open"), Refuses, SUBSETS;
+    FAVORITE_READ = "favorite_read", Some("open"), Runs, SUBSETS;
     FAVORITE_MIRROR = "favorite_mirror", Some("open"), Runs;
-    FOLLOW_SET = "follow_set", Some("open"), Refuses;
-    FOLLOW_READ = "follow_read", Some("open"), Runs;
-    FOLLOW_MIRROR = "follow_mirror", Some("open"), Runs;
+    FOLLOW_SET = "follow_set", Some("open"), Refuses, SUBSETS;
+    FOLLOW_READ = "follow_read", Some("open"), Runs, SUBSETS;
+    FOLLOW_MIRROR = "follow_mirror", Some("open"), Runs, SUBSETS;
     COMMENT_ADD = "comment_add", Some("open"), Refuses;
     COMMENT_DELETE = "comment_delete", Some("open"), Refuses;
     MESSAGE_SEND = "message_send", Some("open"), Refuses;
     MIRROR_CONFIRM = "mirror_confirm", Some("open"), Runs;
     MIRROR_FORGET = "mirror_forget", Some("open"), Runs;
+    ORDER_TRIM = "order_trim", Some("open"), Runs;
     OUTBOX_TRIM = "outbox_trim", Some("open"), Runs;
     BUCKET_CLOSE = "bucket_close", None, Runs;
     BUCKET_CLEAR = "bucket_clear", Some("closed"), Runs;
@@ -73,9 +88,9 @@ scripts! {
     USERS_LOAD = "users_load", Some("closed"), Refuses;
     VIDEOS_LOAD = "videos_load", Some("closed"), Refuses;
     FEED_LOAD = "feed_load", Some("closed"), Refuses;
-    FAVORITES_LOAD = "favorites_load", Some("closed"), Refuses;
+    FAVORITES_LOAD = "favorites_load", Some("closed"), Refuses, SUBSETS;
     FAVORITE_MIRRORS_LOAD = "favorite_mirrors_load", Some("closed"), Refuses;
-    FOLLOWS_LOAD = "follows_load", Some("closed"), Refuses;
+    FOLLOWS_LOAD = "follows_load", Some("closed"), Refuses, SUBSETS;
     COMMENTS_LOAD = "comments_load", Some("closed"), Refuses;
     MESSAGES_LOAD = "messages_load", Some("closed"), Refuses;
 }
@@ -89,7 +104,10 @@ impl Script {
             WhenFull::Runs => "#!lua flags=allow-oom",
         };
         match self.expects {
-            Some(state) => format!("{first}\nlocal expected_state = '{state}'\n{HEAD}\n{}", self.body),
+            Some(state) => format!(
+                "{first}\nlocal expected_state, order_long = '{state}', {ORDER_LONG}\n{HEAD}\n{}\n{}",
+                self.library, self.body
+            ),
             None => format!("{first}\n{}", self.body),
         }
     }

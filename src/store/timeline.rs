@@ -3,14 +3,7 @@
 use super::client::Command;
 use super::reply::Reply;
 use crate::error::Result;
-
-/// A member of a timeline whose order is not its own id.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Entry {
-    pub id: u64,
-    /// The version of the change that put it there: its place, and the cursor of a page that ends with it.
-    pub place: u64,
-}
+use crate::model::Entry;
 
 /// The newest `limit` members with scores below `before`.
 pub(super) fn newest_below(key: String, before: Option<u64>, limit: usize) -> Command {

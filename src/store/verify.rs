@@ -78,8 +78,71 @@ impl Question {
     }
 }
 
-/// One answer for each place, in one round trip. The places of one subject, given side by side, are read side by side.
+/// One answer for each place. The places of one subject, given side by side, are read side by side.
 pub async fn look(run: &Arc<Run>, places: &[&Place]) -> Result<Vec<Option<String>>> {
+    let counts = subset_counts(run, places).await?;
+    let mut asked: Vec<(usize, Place)> = Vec::with_capacity(places.len());
+    for (at, place) in places.iter().enumerate() {
+        let count = counts.get(&place.key[..]).copied().unwrap_or(1);
+        if count == 1 {
+            asked.push((at, (*place).clone()));
+        } else if place.question == Question::SetSize {
+            let subsets = (0..count).map(|number| keys::numbered_subset(&place.key, number));
+            asked.extend(subsets.map(|key| (at, Place { key, ..(*place).clone() })));
+        } else {
+            let id = place.argument.parse().unwrap_or(0);
+            asked.push((at, Place { key: keys::subset(&place.key, count, id), ..(*place).clone() }));
+        }
+    }
+    let found = look_once(run, &asked.iter().map(|(_, place)| place).collect::<Vec<_>>()).await?;
+    let mut answers: Vec<Option<String>> = vec![None; places.len()];
+    for ((at, place), found) in asked.into_iter().zip(found) {
+        let number = |text: &Option<String>| text.as_ref().and_then(|text| text.parse::<u64>().ok()).unwrap_or(0);
+        answers[at] = match (place.question, &answers[at]) {
+            (Question::SetSize, Some(_)) => Some((number(&answers[at]) + number(&found)).to_string()),
+            _ => found,
+        };
+    }
+    Ok(answers)
+}
+
+/// Into how many sub-sets the sets are split that are asked for; absent: one.
+async fn subset_counts<'a>(run: &Arc<Run>, places: &[&'a Place]) -> Result<HashMap<&'a str, u64>> {
+    let asks_a_set = |place: &&&Place| matches!(place.question, Question::Member | Question::SetSize);
+    let mut hashes: Vec<(&str, String, &str)> = Vec::new();
+    for place in places.iter().filter(asks_a_set) {
+        match kind_and_owners(&place.key) {
+            Some(("likers", owners)) if owners.len() == 1 => {
+                hashes.push((&place.key, keys::video(VideoId(owners[0])), "liker_sets"))
+            }
+            Some(("followers", owners)) if owners.len() == 1 => {
+                hashes.push((&place.key, keys::user(UserId(owners[0])), "follower_sets"))
+            }
+            _ => {}
+        }
+    }
+    hashes.sort_unstable();
+    hashes.dedup();
+    let mut read = Read::new(run);
+    for (set, hash, field) in &hashes {
+        read.push(keys::bucket_of(set).unwrap_or(Bucket::FEED), Command::new("HGET").arg(hash.clone()).arg(*field));
+    }
+    let mut counts = HashMap::new();
+    for ((set, ..), reply) in hashes.iter().zip(read.send().await?) {
+        counts.extend(reply.number()?.map(|count| (*set, count)));
+    }
+    Ok(counts)
+}
+
+/// The keys that a set lies in.
+pub async fn subsets(run: &Arc<Run>, key: &str) -> Result<Vec<String>> {
+    let place = Place { key: key.to_owned(), question: Question::SetSize, argument: String::new(), role: "" };
+    let count = subset_counts(run, &[&place]).await?.get(key).copied().unwrap_or(1);
+    Ok((0..count).map(|number| keys::numbered_subset(key, number)).collect())
+}
+
+/// One answer for each place, in one round trip.
+async fn look_once(run: &Arc<Run>, places: &[&Place]) -> Result<Vec<Option<String>>> {
     let mut groups: Vec<Vec<usize>> = Vec::new();
     let mut group_of: HashMap<(&str, Question), usize> = HashMap::new();
     for (at, place) in places.iter().enumerate() {
@@ -146,12 +209,13 @@ pub async fn key_count(run: &Arc<Run>) -> Result<u64> {
     Ok(count)
 }
 
-/// What kind of key it is, and whose: the ids in its name.
+/// What kind of key it is, and whose: the ids in its name, without the number of a sub-set.
 pub fn kind_and_owners(key: &str) -> Option<(&str, Vec<u64>)> {
     keys::bucket_of(key)?;
     let (kind, rest) = key.split_once(":{")?;
     let (_, ids) = rest.split_once('}')?;
-    Some((kind, ids.split(':').filter_map(|id| id.parse().ok()).collect()))
+    let owners_max = if kind == "chat" { 2 } else { 1 };
+    Some((kind, ids.split(':').filter_map(|id| id.parse().ok()).take(owners_max).collect()))
 }
 
 /// The type that Redis should name for a key of ours.
@@ -160,7 +224,7 @@ fn type_of(kind: &str) -> &'static str {
         "head" | "riffle" | "trimmed" | "latest_floor" => "string",
         "outbox" => "stream",
         "user" | "video" => "hash",
-        "likers" | "likes" | "followers" | "follows" => "set",
+        "likers" | "likes" | "followers" | "follows" | "long" => "set",
         _ => "zset",
     }
 }

@@ -25,7 +25,7 @@ use crate::crash;
 use crate::error::{Error, Result};
 use crate::id::{self, Bucket};
 use crate::store::outbox::{self, OutboxEntry};
-use crate::store::{Doubt, Run, Slot};
+use crate::store::{Doubt, Run, Slot, order};
 
 /// Entries of one bucket in one pass; what is left comes with the next.
 const ENTRIES_MAX: usize = 256;
@@ -145,6 +145,10 @@ impl Flusher {
     async fn trim(&self, run: &Arc<Run>, session: &mut Session) -> Result<()> {
         let rows = buckets::positions(session).await?;
         relay::forget(run, session, &rows).await?;
+        let mut flushed = vec![0; Bucket::COUNT];
+        open_buckets(run, &rows).for_each(|(bucket, row)| flushed[bucket.index()] = row.position);
+        let removed = order::trim(run, &flushed).await?;
+        debug!(removed, "places removed from long orders");
         // A tail helps a Postgres that is put back; a Redis that fills up helps nobody.
         let tail = if outbox::length(run).await? > self.backlog.entries_max { Duration::ZERO } else { TAIL };
         for (bucket, row) in open_buckets(run, &rows).filter(|(bucket, _)| *bucket != Bucket::FEED) {

@@ -23,6 +23,7 @@ mod harness;
 mod healthcheck;
 mod http;
 mod large_upload;
+mod long_lists;
 mod media;
 mod media_copy;
 mod message;

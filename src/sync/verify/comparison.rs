@@ -206,14 +206,16 @@ impl Comparison {
 
     /// Looks up every member of a set or an order in Postgres.
     async fn walk(&mut self, key: &str, progress: &Progress) -> Result<()> {
-        let mut cursor = Some("0".to_owned());
-        while let Some(from) = cursor {
-            let page = redis::scan_members(&self.run, key, &from, SCAN_PAGE).await?;
-            let subjects = page.entries.into_iter().filter_map(|member| Subject::of_member(key, member)).collect();
-            let suspicion = suspect(self.run.clone(), self.judging.clone(), subjects).await?;
-            self.counts.compared += suspicion.compared;
-            self.judge(suspicion.suspects, progress).await?;
-            cursor = page.next;
+        for key in redis::subsets(&self.run, key).await? {
+            let mut cursor = Some("0".to_owned());
+            while let Some(from) = cursor {
+                let page = redis::scan_members(&self.run, &key, &from, SCAN_PAGE).await?;
+                let subjects = page.entries.into_iter().filter_map(|member| Subject::of_member(&key, member)).collect();
+                let suspicion = suspect(self.run.clone(), self.judging.clone(), subjects).await?;
+                self.counts.compared += suspicion.compared;
+                self.judge(suspicion.suspects, progress).await?;
+                cursor = page.next;
+            }
         }
         Ok(())
     }

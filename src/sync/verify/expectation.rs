@@ -3,11 +3,11 @@
 use super::rows::Rows;
 use super::subject::Subject;
 use crate::id::{Bucket, bucket_of};
-use crate::model::MessageRecord;
+use crate::model::{EdgeRow, MessageRecord};
 use crate::store::verify::{PRESENT, kind_and_owners};
 use crate::store::{comment, message};
 
-#[derive(Debug, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) enum Wanted {
     /// What Postgres says.
     Row(Option<String>),
@@ -49,8 +49,12 @@ pub(super) fn of(subject: &Subject, rows: &Rows, held: &[Option<String>]) -> Exp
             expected.versions.extend(row.map(|row| (id.bucket(), row.version)));
             if let Some(row) = row {
                 let (likes, follows, followers) = (row.likes, row.follows, row.followers);
-                let sizes = [likes, follows, followers, likes, follows, followers, row.friends];
+                // An order that was trimmed has any size: it is walked.
+                let order = |at: usize, size| if held[at + FLOORS].is_some() { number(&held[at]) } else { size };
+                let orders = [order(9, likes), order(10, follows), order(11, followers), row.friends];
+                let sizes = [&[likes, follows, followers][..], &orders].concat();
                 expected.walk_differing(held, Subject::USER_SETS, &sizes);
+                expected.to_walk.extend((9..12).filter(|at| held[at + FLOORS].is_some()));
             }
             let name = Wanted::Row(row.map(|row| row.name.clone()));
             // Four counts, whose sets are the four places behind them.
@@ -91,8 +95,9 @@ pub(super) fn of(subject: &Subject, rows: &Rows, held: &[Option<String>]) -> Exp
         Subject::Like { user, video } => {
             let row = rows.favorites.get(&(user.0, video.0));
             expected.versions.extend(row.map(|row| (video.bucket(), row.version)));
-            let on = row.is_some_and(|row| row.edge.on);
-            [on; 3].map(|on| Wanted::Row(present(on))).into()
+            let on = Wanted::Row(present(row.is_some_and(|row| row.edge.on)));
+            let ranked = unless_trimmed(on.clone(), row, &held[2], &held[3]);
+            vec![on.clone(), on, ranked, Wanted::Anything]
         }
         Subject::Follow { from, to } => {
             let (row, back) = (rows.follows.get(&(from.0, to.0)), rows.follows.get(&(to.0, from.0)));
@@ -101,8 +106,11 @@ pub(super) fn of(subject: &Subject, rows: &Rows, held: &[Option<String>]) -> Exp
             let row = row.filter(|row| row.edge.on);
             let on = present(row.is_some());
             let friends = present(row.is_some() && back.is_some_and(|back| back.edge.on));
-            let place = row.map(|row| row.version.to_string());
-            [on.clone(), place, on.clone(), on, friends].map(Wanted::Row).into()
+            let place = Wanted::Row(row.map(|row| row.version.to_string()));
+            let on = Wanted::Row(on);
+            let placed = unless_trimmed(place, row, &held[1], &held[5]);
+            let ranked = unless_trimmed(on.clone(), row, &held[3], &held[6]);
+            vec![on.clone(), placed, on, ranked, Wanted::Row(friends), Wanted::Anything, Wanted::Anything]
         }
         Subject::Comment { video, id, member } => {
             let row = rows.comments.get(id);
@@ -133,6 +141,17 @@ pub(super) fn of(subject: &Subject, rows: &Rows, held: &[Option<String>]) -> Exp
         }
     };
     expected
+}
+
+/// How far behind the size of an order of a user stands its floor.
+const FLOORS: usize = 4;
+
+/// A row that an order lacks, at or below its floor, is read from Postgres.
+fn unless_trimmed(wanted: Wanted, row: Option<&EdgeRow>, held: &Option<String>, floor: &Option<String>) -> Wanted {
+    match row {
+        Some(row) if held.is_none() && row.version <= number(floor) => Wanted::Anything,
+        _ => wanted,
+    }
 }
 
 fn present(yes: bool) -> Option<String> {

@@ -131,6 +131,9 @@ impl Subject {
                 places.extend(sets.map(|key| place(key, SetSize, "", "")));
                 let orders = [keys::liked(*id), keys::followed(*id), keys::followed_by(*id), keys::friends(*id)];
                 places.extend(orders.map(|key| place(key, OrderSize, "", "")));
+                // After the orders: they only rise.
+                let floors = ["liked_floor", "followed_floor", "followed_by_floor"];
+                places.extend(floors.map(|floor| place(keys::user(*id), Field, floor, "")));
                 places
             }
             Subject::Favorited(id) => vec![place(keys::user(*id), Count, "favorited", "")],
@@ -153,6 +156,7 @@ impl Subject {
                 place(keys::likers(*video), Member, user, "home end"),
                 place(keys::likes(*user), Member, video, "mirror end"),
                 place(keys::liked(*user), Ranked, video, "order of the mirror end"),
+                place(keys::user(*user), Field, "liked_floor", ""),
             ],
             Subject::Follow { from, to } => vec![
                 place(keys::followers(*to), Member, from, "home end"),
@@ -161,6 +165,8 @@ impl Subject {
                 place(keys::followed(*from), Ranked, to, "order of the mirror end"),
                 // The other one's friends go with the follow back.
                 place(keys::friends(*from), Ranked, to, "friends"),
+                place(keys::user(*to), Field, "followed_by_floor", ""),
+                place(keys::user(*from), Field, "followed_floor", ""),
             ],
             Subject::Comment { video, member, .. } => vec![place(keys::comments(*video), Score, member, "")],
             Subject::Message { low, high, member, .. } => vec![place(keys::chat(*low, *high), Score, member, "")],

@@ -1,11 +1,13 @@
 //! Likes: the video's bucket decides and counts, the user's bucket follows.
 
+use std::collections::BTreeMap;
+
 use riffle::id::{UserId, VideoId};
 use riffle::store::keys;
 use riffle::store::script;
 
 use super::case::{Case, EPOCH, HOME, LAST, MINTED, Repeat, arguments, at, head, home, twice};
-use super::keyspace::{Keys, entry, gone, hash, set, sorted, stream, text};
+use super::keyspace::{Keys, Value, entry, gone, hash, set, sorted, stream, text};
 use super::users::MIA;
 
 /// A video of [`MIA`]'s, and a user who lives elsewhere.
@@ -55,13 +57,50 @@ fn deciding() -> Vec<Case> {
             ..set_like("a like is taken back", 0)
         },
         set_like("a like that is not there is not taken back", 0),
+        Case {
+            before: likers_in(4, &others(500)),
+            after: [likers_in(4, &[others(500), vec![ZOE]].concat()), vec![(keys::outbox(home()), outbox(1))]].concat(),
+            any_type: vec![keys::likers(VIDEO)],
+            ..set_like("a like goes into the sub-set of its user", 1)
+        },
+        Case {
+            before: likers_in(3, &others(600)),
+            after: [likers_in(4, &[others(600), vec![ZOE]].concat()), vec![(keys::outbox(home()), outbox(1))]].concat(),
+            any_type: vec![keys::likers(VIDEO)],
+            ..set_like("more members than sub-sets are meant for split one", 1)
+        },
+        Case {
+            before: likers_in(4, &[others(500), vec![ZOE]].concat()),
+            after: [likers_in(4, &others(500)), vec![(keys::outbox(home()), outbox(0))]].concat(),
+            any_type: vec![keys::likers(VIDEO)],
+            ..set_like("a like is taken back out of its sub-set", 0)
+        },
         Case { before: vec![], reply: "NO_VIDEO".into(), ..set_like("an unknown video is refused", 1) },
     ]
 }
 
+/// So many users of other buckets.
+fn others(count: u64) -> Vec<UserId> {
+    (0..count).map(|number| UserId(at((number % 199) as u16, -8 - number as i64, number % 32))).collect()
+}
+
+/// [`VIDEO`] with so many sub-sets of likers, and what it and its author count.
+fn likers_in(count: u64, likers: &[UserId]) -> Keys {
+    let mut subsets: BTreeMap<String, Vec<UserId>> = BTreeMap::new();
+    for liker in likers {
+        subsets.entry(keys::subset(&keys::likers(VIDEO), count, liker.0)).or_default().push(*liker);
+    }
+    let favorites = likers.len();
+    let counts = vec![
+        (keys::user(MIA), hash(&[("name", &"mia"), ("favorited", &favorites)])),
+        (keys::video(VIDEO), hash(&[("author", &MIA), ("favorites", &favorites), ("liker_sets", &count)])),
+    ];
+    [counts, subsets.into_iter().map(|(key, likers)| (key, set(&likers))).collect()].concat()
+}
+
 fn reading() -> Vec<Case> {
     let case = Case {
-        keys: vec![keys::likers(VIDEO)],
+        keys: vec![keys::video(VIDEO), keys::likers(VIDEO)],
         arguments: arguments![ZOE, 0],
         before: vec![(keys::likers(VIDEO), set(&[ZOE]))],
         reply: format!("OK {MINTED} :1"),
@@ -72,6 +111,12 @@ fn reading() -> Vec<Case> {
     vec![
         Case { title: "a user who likes", ..case.clone() },
         Case { title: "a user who does not", before: vec![], reply: format!("OK {MINTED} :0"), ..case.clone() },
+        Case {
+            title: "a user in a sub-set",
+            before: likers_in(5, &[others(900), vec![ZOE]].concat()),
+            any_type: vec![keys::likers(VIDEO)],
+            ..case.clone()
+        },
         Case {
             title: "the version is above what was seen elsewhere",
             arguments: arguments![ZOE, ahead],
@@ -89,7 +134,8 @@ fn reading() -> Vec<Case> {
 fn mirror(title: &'static str, state: u8) -> Case {
     Case {
         title,
-        keys: vec![keys::recent(home()), keys::user(MIA), keys::likes(MIA), keys::liked(MIA)],
+        keys: vec![keys::recent(home()), keys::user(MIA), keys::likes(MIA), keys::liked(MIA), keys::long(home())],
+        any_type: vec![keys::long(home())],
         arguments: arguments![MIA, FAR_VIDEO, state, VERSION, PLACE],
         before: vec![(keys::user(MIA), hash(&[("name", &"mia"), ("favorites", &0)]))],
         reply: format!("OK {LAST}"),
@@ -156,6 +202,76 @@ fn following() -> Vec<Case> {
             ..mirror("a version below what was forgotten takes nothing back", 0)
         },
         Case { before: vec![], reply: "NO_USER".into(), ..mirror("an unknown user is refused", 1) },
+        Case {
+            before: long_order(96),
+            after: [
+                vec![(keys::user(MIA), hash(&[("name", &"mia"), ("favorites", &97)]))],
+                vec![(keys::likes(MIA), set(&[ids(96), vec![FAR_VIDEO.0]].concat()))],
+                vec![(keys::liked(MIA), ordered(&[ids(96), vec![FAR_VIDEO.0]].concat(), PLACE))],
+                recent(VERSION),
+                vec![(keys::long(home()), set(&[keys::liked(MIA)]))],
+            ]
+            .concat(),
+            any_type: vec![],
+            ..mirror("an order that has become long is noted", 1)
+        },
+    ]
+}
+
+/// Videos of another bucket, and their places below [`OLD_VERSION`].
+fn ids(count: u64) -> Vec<u64> {
+    (0..count).map(|number| at(201, -900 + number as i64, 1)).collect()
+}
+
+/// Each video at its own place, the last one at `last`.
+fn ordered(videos: &[u64], last: u64) -> Value {
+    let places = videos.iter().map(|video| if *video == FAR_VIDEO.0 { last } else { *video });
+    sorted(&videos.iter().copied().zip(places).collect::<Vec<_>>())
+}
+
+fn long_order(count: u64) -> Keys {
+    vec![
+        (keys::user(MIA), hash(&[("name", &"mia"), ("favorites", &count)])),
+        (keys::likes(MIA), set(&ids(count))),
+        (keys::liked(MIA), ordered(&ids(count), 0)),
+    ]
+}
+
+fn trimming() -> Vec<Case> {
+    let noted = || (keys::long(home()), set(&[keys::liked(MIA)]));
+    let trim = |title, places: &[(u64, u64)]| Case {
+        title,
+        keys: vec![keys::long(home()), keys::user(MIA), keys::liked(MIA)],
+        arguments: ["liked_floor".to_owned()]
+            .into_iter()
+            .chain(places.iter().flat_map(|(place, member)| arguments![place, member]))
+            .collect(),
+        before: [long_order(98), vec![noted()]].concat(),
+        ..Case::of(&script::ORDER_TRIM)
+    };
+    let all = ids(98);
+    let pairs = |range: std::ops::Range<usize>| all[range].iter().map(|id| (*id, *id)).collect::<Vec<_>>();
+    let user = |floor: u64| hash(&[("name", &"mia"), ("favorites", &98), ("liked_floor", &floor)]);
+    vec![
+        Case {
+            after: vec![
+                (keys::user(MIA), user(all[33])),
+                (keys::liked(MIA), ordered(&all[34..], 0)),
+                (keys::long(home()), gone()),
+            ],
+            ..trim("the oldest places go", &pairs(0..34))
+        },
+        Case {
+            after: vec![(keys::user(MIA), user(all[0])), (keys::liked(MIA), ordered(&all[1..], 0))],
+            ..trim("an order that stays long stays noted", &pairs(0..1))
+        },
+        trim("what was placed anew stays", &[(all[0] - 1, all[0])]),
+        Case {
+            before: [long_order(98), vec![noted(), (keys::user(MIA), user(all[50]))]].concat(),
+            after: vec![(keys::liked(MIA), ordered(&all[1..], 0))],
+            ..trim("the floor never sinks", &pairs(0..1))
+        },
+        Case { before: vec![], reply: "NO_USER".into(), ..trim("of an unknown user nothing is removed", &[]) },
     ]
 }
 
@@ -187,7 +303,7 @@ fn loading() -> Vec<Case> {
         Case {
             before: [counted(1, 5), vec![likers(&[MIA])]].concat(),
             after: [counted(1, 5), vec![likers(&[ZOE])]].concat(),
-            any_type: vec![keys::video(VIDEO), keys::user(MIA)],
+            any_type: vec![keys::user(MIA)],
             ..load("one likes it and one does no more", arguments![MIA, 0, ZOE, 1])
         },
         Case {
@@ -205,8 +321,9 @@ fn loading() -> Vec<Case> {
 fn loading_mirrors() -> Vec<Case> {
     let load = |title, arguments| Case {
         title,
-        keys: twice([keys::user(MIA), keys::likes(MIA), keys::liked(MIA)]),
+        keys: [vec![keys::long(home())], twice([keys::user(MIA), keys::likes(MIA), keys::liked(MIA)])].concat(),
         arguments,
+        any_type: vec![keys::long(home())],
         ..Case::of(&script::FAVORITE_MIRRORS_LOAD)
     };
     let count = |favorites: u8| (keys::user(MIA), hash(&[("name", &"mia"), ("favorites", &favorites)]));
@@ -223,18 +340,18 @@ fn loading_mirrors() -> Vec<Case> {
         Case {
             before: likes(OLD_VERSION),
             after: vec![(keys::likes(MIA), set(&[VIDEO])), (keys::liked(MIA), sorted(&[(VIDEO, VERSION)]))],
-            any_type: vec![keys::user(MIA)],
+            any_type: vec![keys::long(home()), keys::user(MIA)],
             ..load("a like comes and one goes", arguments![FAR_VIDEO, 0, VERSION, VIDEO, 1, VERSION])
         },
         Case {
             before: likes(OLD_VERSION),
             after: vec![(keys::liked(MIA), sorted(&[(FAR_VIDEO, VERSION)]))],
-            any_type: vec![keys::user(MIA)],
+            any_type: vec![keys::long(home()), keys::user(MIA)],
             ..load("a like of a newer version moves", arguments![FAR_VIDEO, 1, VERSION, VIDEO, 0, VERSION])
         },
     ]
 }
 
 pub fn cases() -> Vec<Case> {
-    [deciding(), reading(), following(), loading(), loading_mirrors()].into_iter().flatten().collect()
+    [deciding(), reading(), following(), trimming(), loading(), loading_mirrors()].into_iter().flatten().collect()
 }

@@ -91,9 +91,9 @@ async fn a_version_above_that_of_another_bucket_is_of_a_later_millisecond() {
     ] {
         let key = keys::head(bucket(42));
         plant(&client, &[(key.clone(), text(head(EPOCH, "open", last)))].into()).await;
-        let likers = keys::likers(VideoId(ours(1)));
+        let (video, likers) = (keys::video(VideoId(ours(1))), keys::likers(VideoId(ours(1))));
         let arguments = [EPOCH, last, 7, at_least].map(|number| number.to_string());
-        let reply = call(&client, &script::FAVORITE_READ, &[key, likers], &arguments).await;
+        let reply = call(&client, &script::FAVORITE_READ, &[key, video, likers], &arguments).await;
         assert_eq!(reply, Ok(format!("OK {version} :0")), "above {at_least}, after {last}");
     }
 }

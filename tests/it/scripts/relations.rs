@@ -32,7 +32,9 @@ fn set_follow(title: &'static str, state: u8) -> Case {
             keys::followed_by(MIA),
             keys::follows(MIA),
             keys::friends(MIA),
+            keys::long(home()),
         ],
+        any_type: vec![keys::long(home())],
         arguments: arguments![ZOE, MIA, state],
         before: vec![mia(0, 0)],
         reply: format!("OK {MINTED}"),
@@ -83,7 +85,7 @@ fn deciding() -> Vec<Case> {
 
 fn reading() -> Vec<Case> {
     let case = Case {
-        keys: vec![keys::followers(MIA)],
+        keys: vec![keys::user(MIA), keys::followers(MIA)],
         arguments: arguments![ZOE, 0],
         before: vec![(keys::followers(MIA), set(&[ZOE]))],
         reply: format!("OK {MINTED} :1"),
@@ -119,7 +121,9 @@ fn mirror(title: &'static str, state: u8) -> Case {
             keys::followed(MIA),
             keys::followers(MIA),
             keys::friends(MIA),
+            keys::long(home()),
         ],
+        any_type: vec![keys::long(home())],
         arguments: arguments![MIA, ZOE, state, VERSION, PLACE],
         before: vec![mia(0, 0)],
         reply: format!("OK {LAST}"),

@@ -4,7 +4,7 @@ use riffle::id::UserId;
 use riffle::store::keys;
 use riffle::store::script;
 
-use super::super::case::{Case, arguments, at, twice};
+use super::super::case::{Case, arguments, at, home, twice};
 use super::super::keyspace::{Keys, gone, hash, set, sorted};
 use super::super::users::MIA;
 use super::{OLD_VERSION, VERSION, ZOE, followed_since, follows_since, mia};
@@ -20,7 +20,8 @@ fn load(title: &'static str, count: &str, rows: [(UserId, u8, u64); 2]) -> Case 
     let rows = rows.iter().flat_map(|(other, state, version)| arguments![other, state, version]);
     Case {
         title,
-        keys: twice(keys),
+        keys: [vec![keys::long(home())], twice(keys)].concat(),
+        any_type: vec![keys::long(home())],
         arguments: std::iter::once(count.to_owned()).chain(rows).collect(),
         ..Case::of(&script::FOLLOWS_LOAD)
     }
@@ -46,8 +47,8 @@ fn no_follows() -> Keys {
 /// Who is no follower, or not followed, has no business with friends: the keys are not looked into.
 fn of_no_friends(case: Case) -> Case {
     let orders = [keys::followed_by(MIA), keys::followed(MIA)];
-    let unread = orders.into_iter().filter(|order| case.keys[4] == *order);
-    Case { any_type: unread.chain([keys::friends(MIA)]).collect(), ..case }
+    let unread = orders.into_iter().filter(|order| case.keys[5] == *order);
+    Case { any_type: unread.chain([keys::friends(MIA), keys::long(home())]).collect(), ..case }
 }
 
 fn followers() -> Vec<Case> {
@@ -75,13 +76,13 @@ fn followers() -> Vec<Case> {
         Case {
             before: mutual(OLD_VERSION, OLD_VERSION),
             after: mutual(VERSION, OLD_VERSION),
-            any_type: vec![keys::user(MIA)],
+            any_type: vec![keys::long(home()), keys::user(MIA)],
             ..load("a newer version moves follower and friend", [(ZOE, 1, VERSION), (YAN, 0, VERSION)])
         },
         Case {
             before: mutual(OLD_VERSION, VERSION),
             after: [vec![mia(0, 1), (keys::friends(MIA), gone())], no_followers()].concat(),
-            any_type: vec![keys::followed(MIA), keys::follows(MIA)],
+            any_type: vec![keys::long(home()), keys::followed(MIA), keys::follows(MIA)],
             ..load("a follower who left is no friend", [(ZOE, 0, VERSION), (YAN, 0, VERSION)])
         },
     ]
@@ -112,7 +113,7 @@ fn follows() -> Vec<Case> {
         Case {
             before: mutual(VERSION, OLD_VERSION),
             after: [vec![mia(1, 0), (keys::friends(MIA), gone())], no_follows()].concat(),
-            any_type: vec![keys::followed_by(MIA), keys::followers(MIA)],
+            any_type: vec![keys::long(home()), keys::followed_by(MIA), keys::followers(MIA)],
             ..load("who left has a friend less", [(ZOE, 0, VERSION), (YAN, 0, VERSION)])
         },
         Case {

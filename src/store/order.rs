@@ -1,0 +1,204 @@
+//! In which order a user liked, followed, and was followed.
+//!
+//! Membership lies in compact sets; the order, which costs three times as much, is kept for the newest members only. The
+//! places of older ones are removed once Postgres has them (a place is the version of a change), and read there. What a
+//! reader may rely on:
+//!
+//! - `floor` is the highest place that was ever removed. Whatever the order lacks, Postgres has at or below it.
+//! - A row of Postgres counts if the set has its member and the order does not: where a change is not flushed yet, the
+//!   set knows better (it is gone), or the order does (it was placed anew).
+//!
+//! So the list is the order, and of the rows at or below the floor those that count. A place that comes late, below the
+//! floor, just stands in the order until it is removed in its turn.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::client::Command;
+use super::keys;
+use super::membership;
+use super::reply::Reply;
+use super::run::{Home, Read, Run};
+use super::script;
+use super::timeline;
+use crate::error::{Code, Error, Result};
+use crate::id::{Bucket, UserId, bucket_of};
+use crate::model::{Entry, Order};
+
+/// From this length on an order is noted to be trimmed: with some room to the 128 at which Redis would give up the
+/// compact form.
+pub(super) const ORDER_LONG: usize = 96;
+/// What then stays.
+const ORDER_KEPT: usize = 64;
+/// Orders of one bucket that are trimmed in one pass, and members of one of them.
+const TRIMMED_MAX: usize = 64;
+const DOOMED_MAX: usize = 500;
+/// How often a set may be split while it is asked.
+const ASKED_MAX: usize = 4;
+
+impl Order {
+    fn user(self) -> UserId {
+        let (Order::Liked(user) | Order::Followed(user) | Order::FollowedBy(user)) = self;
+        user
+    }
+
+    fn key(self) -> String {
+        match self {
+            Order::Liked(user) => keys::liked(user),
+            Order::Followed(user) => keys::followed(user),
+            Order::FollowedBy(user) => keys::followed_by(user),
+        }
+    }
+
+    fn floor_field(self) -> &'static str {
+        match self {
+            Order::Liked(_) => "liked_floor",
+            Order::Followed(_) => "followed_floor",
+            Order::FollowedBy(_) => "followed_by_floor",
+        }
+    }
+
+    fn set(self) -> String {
+        match self {
+            Order::Liked(user) => keys::likes(user),
+            Order::Followed(user) => keys::follows(user),
+            Order::FollowedBy(user) => keys::followers(user),
+        }
+    }
+
+    /// Where the edge to a member was decided, and its place minted.
+    fn home_of(self, member: u64) -> Bucket {
+        match self {
+            Order::Liked(_) | Order::Followed(_) => bucket_of(member),
+            Order::FollowedBy(user) => user.bucket(),
+        }
+    }
+
+    fn of_key(key: &str) -> Option<Order> {
+        let user = UserId(key.rsplit_once(':')?.1.parse().ok()?);
+        let orders = [Order::Liked(user), Order::Followed(user), Order::FollowedBy(user)];
+        orders.into_iter().find(|order| order.key() == key)
+    }
+}
+
+/// What Redis has of a page.
+pub struct Window {
+    /// The last one first.
+    pub entries: Vec<Entry>,
+    /// Whatever is missing in `entries` stands at or below this place; 0: nothing is.
+    pub floor: u64,
+    /// In how many sub-sets the members lie.
+    subsets: u64,
+}
+
+/// The newest entries below `before`, at most `limit`; 100006 for an unknown user.
+pub async fn window(run: &Arc<Run>, order: Order, before: Option<u64>, limit: usize) -> Result<Window> {
+    let (user, bucket) = (order.user(), order.user().bucket());
+    let mut read = Read::new(run);
+    read.push(bucket, timeline::newest_below(order.key(), before, limit).arg("WITHSCORES"));
+    // Asked last: what is removed meanwhile lies below it.
+    let fields = ["name", order.floor_field(), "follower_sets"];
+    read.push(bucket, Command::new("HMGET").arg(keys::user(user)).args(fields.map(Bytes::from)));
+    let replies = read.send().await?;
+    let [entries, fields] = &replies[..] else { return Err(Error::internal("two questions without two answers")) };
+    match fields.array()? {
+        [name, floor, subsets] if *name != Reply::Nil => Ok(Window {
+            entries: timeline::entries(entries)?,
+            floor: floor.number()?.unwrap_or(0),
+            subsets: subsets.number()?.unwrap_or(1),
+        }),
+        _ => Err(Code::NoUser.into()),
+    }
+}
+
+/// Which of these members, that Postgres has, are members without a place in the order.
+pub async fn are_trimmed(run: &Arc<Run>, order: Order, window: &mut Window, members: &[u64]) -> Result<Vec<bool>> {
+    let (user, bucket) = (order.user(), order.user().bucket());
+    for _ in 0..ASKED_MAX {
+        let count = if matches!(order, Order::FollowedBy(_)) { window.subsets } else { 1 };
+        let mut by_subset: Vec<(String, usize)> =
+            (0..members.len()).map(|place| (keys::subset(&order.set(), count, members[place]), place)).collect();
+        by_subset.sort_unstable();
+        let mut read = Read::new(run);
+        let groups: Vec<&[(String, usize)]> = by_subset.chunk_by(|one, other| one.0 == other.0).collect();
+        for group in &groups {
+            read.push(bucket, membership::command(group[0].0.clone(), group.iter().map(|(_, place)| members[*place])));
+        }
+        read.push(bucket, Command::new("ZMSCORE").arg(order.key()).numbers(members.iter().copied()));
+        // Asked last: the same as before, and no sub-set was split while they were asked.
+        read.push(bucket, Command::new("HGET").arg(keys::user(user)).arg("follower_sets"));
+        let replies = read.send().await?;
+        let [flags @ .., places, subsets] = &replies[..] else { return Ok(Vec::new()) };
+        let subsets = subsets.number()?.unwrap_or(1);
+        if subsets != window.subsets {
+            window.subsets = subsets;
+            continue;
+        }
+        let mut trimmed: Vec<bool> = places.array()?.iter().map(|place| *place == Reply::Nil).collect();
+        for (group, flags) in groups.iter().zip(flags) {
+            for ((_, place), is_member) in group.iter().zip(membership::flags(flags)?) {
+                trimmed[*place] &= is_member;
+            }
+        }
+        return Ok(trimmed);
+    }
+    Err(Error::unavailable(format!("the followers of user {user} are being split")))
+}
+
+/// Removes from long orders what Postgres has. `flushed`: up to which place of each bucket that is. Gives how many places
+/// were removed.
+pub async fn trim(run: &Arc<Run>, flushed: &[u64]) -> Result<usize> {
+    let mut read = Read::new(run);
+    for bucket in run.open_buckets() {
+        read.push(bucket, Command::new("SRANDMEMBER").arg(keys::long(bucket)).arg(TRIMMED_MAX.to_string()));
+    }
+    let mut long = Vec::new();
+    for keys in read.send().await? {
+        for key in keys.array()? {
+            long.extend(key.text()?.and_then(Order::of_key));
+        }
+    }
+    let mut removed = 0;
+    for orders in long.chunks(TRIMMED_MAX) {
+        let mut read = Read::new(run);
+        for order in orders {
+            let oldest = Command::new("ZRANGE").arg(order.key()).arg("0");
+            read.push(order.user().bucket(), oldest.arg(format!("-{}", ORDER_KEPT + 1)).arg("WITHSCORES"));
+        }
+        for (order, oldest) in orders.iter().zip(read.send().await?) {
+            let is_flushed = |entry: &Entry| entry.place <= flushed[order.home_of(entry.id).index()];
+            let oldest = timeline::entries(&oldest)?;
+            let doomed: Vec<Entry> = oldest.into_iter().filter(is_flushed).take(DOOMED_MAX).collect();
+            removed += doomed.len();
+            remove(run, *order, &doomed).await?;
+        }
+    }
+    Ok(removed)
+}
+
+async fn remove(run: &Arc<Run>, order: Order, doomed: &[Entry]) -> Result<()> {
+    let (user, bucket) = (order.user(), order.user().bucket());
+    let keys = [keys::long(bucket), keys::user(user), order.key()];
+    let places = doomed.iter().flat_map(|entry| [entry.place, entry.id]).map(|number| Bytes::from(number.to_string()));
+    let arguments = std::iter::once(Bytes::from(order.floor_field())).chain(places);
+    match Home::new(run, bucket).call(&script::ORDER_TRIM, keys, arguments).await {
+        Err(error) if error.code == Code::NoUser => Ok(()),
+        done => done.map(drop),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_order_is_found_by_its_key() {
+        let user = UserId(Bucket::new(42).unwrap().id_at(1_000));
+        for order in [Order::Liked(user), Order::Followed(user), Order::FollowedBy(user)] {
+            assert_eq!(Order::of_key(&order.key()), Some(order));
+        }
+        assert_eq!(Order::of_key(&keys::friends(user)), None);
+        assert_eq!(Order::of_key("liked:{b041}:8192001344"), None);
+    }
+}
