@@ -14,6 +14,7 @@ use tracing::warn;
 use crate::archive::{Archive, migrate};
 use crate::config::Config;
 use crate::dev::{Durability, Stack, StoreOptions};
+use crate::doctor;
 use crate::error::{Error, Result};
 use crate::healthcheck;
 use crate::media_command;
@@ -58,6 +59,9 @@ pub fn main() -> ExitCode {
                 Some(postgres_url) => migrate_database(postgres_url).await,
                 None => with_stores(&config, async |stores| migrate_database(&stores.postgres_url).await).await,
             },
+            "doctor" => {
+                with_stores(&config, async |stores| doctor::run(&config, &stores.redis_url, matches).await).await
+            }
             "healthcheck" => healthcheck::run(&config).await,
             "media" => media_command::run(&config, matches).await,
             "flush" => with_stores(&config, async |stores| flush_outbox(&config, stores).await).await,

@@ -4,7 +4,7 @@
 //!
 //! ```text
 //! main, cli, server      commands and flags; the threads of the process
-//!   healthcheck, media_command   two commands that need no Redis
+//!   healthcheck, media_command, doctor   commands that look at one thing only
 //!   api                  the endpoints, one file per word
 //!   feed                 the pages of the feed, kept ready for all threads
 //!   sync                 the only place where Redis and Postgres meet
@@ -71,6 +71,7 @@ pub mod cli;
 pub mod config;
 pub mod crash;
 pub mod dev;
+mod doctor;
 pub mod error;
 pub mod feed;
 mod healthcheck;

@@ -15,7 +15,7 @@ use riffle::store::script;
 const LAYERS: &[&[&str]] = &[
     &["main"],
     &["cli"],
-    &["server", "healthcheck", "media_command"],
+    &["server", "doctor", "healthcheck", "media_command"],
     &["api", "seed"],
     &["feed"],
     &["sync", "dev"],

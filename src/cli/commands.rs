@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use crate::config::{SETTINGS, Setting};
+use crate::doctor;
 use crate::healthcheck;
 use crate::id::Bucket;
 use crate::media_command;
@@ -110,6 +111,7 @@ pub(super) fn command() -> Command {
                 .arg(count("seed", "1", "Which world")),
         ))
         .subcommand(with_settings(media_command::command()))
+        .subcommand(with_settings(doctor::command()))
         .subcommand(with_settings(healthcheck::command()))
         .subcommand(Command::new("openapi").about("Print the description of the API (OpenAPI 3.1, JSON)"))
         .subcommand(

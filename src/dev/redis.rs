@@ -22,6 +22,9 @@ pub(super) fn command(places: &Places, options: StoreOptions) -> Result<Command,
     command.args(["--unixsocketperm", "700", "--unixsocket"]).arg(places.redis_socket());
     command.arg("--dir").arg(&folder).arg("--pidfile").arg(folder.join(StoreKind::Redis.pid_file()));
     command.args(["--appendonly", "yes", "--appendfsync", sync, "--save", "", "--maxmemory-policy", "noeviction"]);
+    // The likes and follows of one user lie in one set: compact, it takes 8 bytes each instead of 70, and a change of the
+    // largest costs a microsecond.
+    command.args(["--set-max-intset-entries", "4096"]);
     if options.redis_cluster {
         let address = places.redis_node_address();
         let (ip, port) = (address.ip().to_string(), address.port().to_string());

@@ -11,6 +11,7 @@ pub mod keys;
 mod load;
 mod marks;
 mod membership;
+pub mod memory;
 pub mod message;
 pub mod order;
 pub mod outbox;

@@ -14,6 +14,7 @@ mod config;
 mod corpus;
 mod crash;
 mod dev;
+mod doctor;
 mod durability;
 mod favorite;
 mod feed;

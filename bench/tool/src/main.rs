@@ -11,6 +11,7 @@
 //! | `results`, `picture`, `compare`, `machine` | what is kept, shown, and held against an older run |
 //! | `run` | all of it in order |
 //! | `stores` | what the stores' upkeep costs |
+//! | `memory` | what Redis spends on each thing |
 
 mod check;
 mod clip;
@@ -21,6 +22,7 @@ mod http;
 mod limit;
 mod machine;
 mod measure;
+mod memory;
 mod oha;
 mod picture;
 mod requests;
@@ -141,6 +143,19 @@ enum Command {
         #[arg(long)]
         results: PathBuf,
     },
+    /// Measure what Redis spends on a user, a video, a like
+    Memory {
+        #[arg(long, value_enum, default_value = "medium")]
+        scale: Scale,
+        #[arg(long, default_value = "1")]
+        seed: u64,
+        #[arg(long)]
+        riffle: PathBuf,
+        #[arg(long)]
+        commit: String,
+        #[arg(long)]
+        results: PathBuf,
+    },
     /// Be the raw limit; started by `run`
     #[command(hide = true)]
     Limit { plan: PathBuf },
@@ -226,6 +241,10 @@ async fn long_work(command: Command) -> Result<()> {
             let (riffle, oha, commit, results) = (&riffle, &oha, &commit, &results);
             stores::stores(&stores::Call { sizes, seed, rounds, seconds, outage_seconds, riffle, oha, commit, results })
                 .await
+        }
+        Command::Memory { scale, seed, riffle, commit, results } => {
+            let (riffle, commit, results) = (&riffle, &commit, &results);
+            memory::memory(&memory::Call { sizes: scale.sizes(), seed, riffle, commit, results }).await
         }
         Command::Compare { .. } | Command::Limit { .. } => Ok(()),
     }

@@ -130,10 +130,13 @@ impl Stage {
     }
 
     pub async fn restart_server(&mut self, settings: &[(&str, &str)]) -> Result<f64> {
-        if let Some(server) = self.server.take() {
-            server.stop()?;
-        }
+        self.stop_server()?;
         self.start_server_with(settings).await
+    }
+
+    /// Where one runs.
+    pub fn stop_server(&mut self) -> Result<()> {
+        self.server.take().map_or(Ok(()), Server::stop)
     }
 
     /// riffle on these stores, still without a command.
@@ -193,9 +196,7 @@ impl Stage {
 
     /// The limit's Redis: a copy of riffle's. Stops riffle, and Redis for a moment.
     pub async fn copy_redis(&mut self) -> Result<StoreProcess> {
-        if let Some(server) = self.server.take() {
-            server.stop()?;
-        }
+        self.stop_server()?;
         let data = self.folder.join("limit");
         open_folder(&data)?;
         let places = Places::of(&data)?;
@@ -214,9 +215,7 @@ impl Stage {
     }
 
     pub async fn stop(mut self) -> Result<()> {
-        if let Some(server) = self.server.take() {
-            server.stop()?;
-        }
+        self.stop_server()?;
         tokio::try_join!(self.redis.stop(), self.postgres.stop())?;
         Ok(())
     }
