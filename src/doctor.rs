@@ -15,6 +15,8 @@ const SAMPLE_KEYS: u64 = 300_000;
 /// Sets of likes and follows up to this size are to stay compact.
 const INTSET_ENTRIES: u64 = 4_096;
 const LISTPACK_ENTRIES: u64 = 128;
+/// Comments and messages up to this many bytes are to stay compact.
+const LISTPACK_VALUE_BYTES: u64 = 256;
 
 /// Something that is counted: the kinds of keys that are spent on it, and the one whose keys or entries count it.
 struct Thing {
@@ -29,8 +31,8 @@ struct Thing {
 const JUDGED_FROM: u64 = 1_000;
 
 const THINGS: &[Thing] = &[
-    Thing { name: "user", kinds: &["user"], counted_by: "user", by_entries: false, bytes_max: Some(260.0) },
-    Thing { name: "video", kinds: &["video", "works"], counted_by: "video", by_entries: false, bytes_max: Some(500.0) },
+    Thing { name: "user", kinds: &["user"], counted_by: "user", by_entries: false, bytes_max: Some(220.0) },
+    Thing { name: "video", kinds: &["video", "works"], counted_by: "video", by_entries: false, bytes_max: Some(400.0) },
     Thing {
         name: "like",
         kinds: &["likers", "likes", "liked"],
@@ -43,7 +45,7 @@ const THINGS: &[Thing] = &[
         kinds: &["followers", "followed_by", "follows", "followed", "friends"],
         counted_by: "follows",
         by_entries: true,
-        bytes_max: Some(90.0),
+        bytes_max: Some(110.0),
     },
     Thing { name: "comment", kinds: &["comments"], counted_by: "comments", by_entries: true, bytes_max: None },
     Thing { name: "message", kinds: &["chat"], counted_by: "chat", by_entries: true, bytes_max: None },
@@ -171,10 +173,16 @@ fn settings_advice(Settings { info, config }: &Settings) -> Vec<String> {
              bytes each there instead of 70"
         ));
     }
-    for name in ["zset-max-listpack-entries", "zset-max-ziplist-entries"] {
-        if let Some(found) = below(name, LISTPACK_ENTRIES) {
-            advice.push(format!("{name} is {found}: orders keep up to 96 places, so leave it at {LISTPACK_ENTRIES}"));
-        }
+    if let Some(found) = below("zset-max-listpack-entries", LISTPACK_ENTRIES) {
+        advice.push(format!(
+            "zset-max-listpack-entries is {found}: orders keep up to 96 places, so leave it at {LISTPACK_ENTRIES}"
+        ));
+    }
+    if let Some(found) = below("zset-max-listpack-value", LISTPACK_VALUE_BYTES) {
+        advice.push(format!(
+            "zset-max-listpack-value is {found}: with {LISTPACK_VALUE_BYTES}, the comments on a video and the messages of a \
+             chat take half as much, up to {LISTPACK_ENTRIES} of them"
+        ));
     }
     if info.get("maxmemory_policy").is_some_and(|policy| policy != "noeviction") {
         advice.push("maxmemory-policy is not noeviction: a full Redis throws facts away".into());
