@@ -26,9 +26,13 @@ use crate::sync::{World, flush, pending, prepare, recoverer, sweep};
 /// How long the line that says where it listens waits for Redis to be admitted.
 const READY_WAIT: Duration = Duration::from_secs(3);
 
+/// Connections to the stores, uploads under way, the program's own.
+const FILES_BESIDE_CONNECTIONS: u64 = 200;
+
 /// Serves until `stop` says so; then lets requests under way finish. Runs on the background runtime.
 pub async fn serve(world: World, token_secret: &[u8], mut stop: watch::Receiver<bool>) -> Result<()> {
     let config = &world.config;
+    raise_open_files_limit(config.connections_max);
     let listeners = listen(config.listen, config.threads())
         .map_err(|error| Error::unavailable(format!("cannot listen on {}: {error}", config.listen)))?;
     let address = listeners[0].local_addr().map_err(Error::internal)?;
@@ -133,6 +137,19 @@ pub async fn serve(world: World, token_secret: &[u8], mut stop: watch::Receiver<
         task.abort();
     }
     Ok(())
+}
+
+/// As many open files as the system lets us have: the usual limit of 1 024 is for programs that use `select`.
+fn raise_open_files_limit(connections_max: usize) {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+    if let Err(fault) = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }) {
+        warn!("the limit on open files stays as it is: {fault}");
+    }
+    let files = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+    if files < connections_max as u64 + FILES_BESIDE_CONNECTIONS {
+        warn!("{files} open files are allowed: too few for {connections_max} connections (connections_max)");
+    }
 }
 
 /// One listener for each thread, on the same address.

@@ -12,6 +12,7 @@
 //! | `run` | all of it in order |
 //! | `stores` | what the stores' upkeep costs |
 //! | `memory` | what Redis spends on each thing |
+//! | `idle` | what connections cost that say nothing |
 
 mod check;
 mod clip;
@@ -19,6 +20,7 @@ mod compare;
 mod cpu;
 mod data;
 mod http;
+mod idle;
 mod limit;
 mod machine;
 mod measure;
@@ -39,8 +41,10 @@ use std::time::Duration;
 use clap::{Parser, Subcommand};
 use riffle::archive::{Archive, migrate};
 use riffle::dev::{Durability, Stack, StoreOptions};
+use time::OffsetDateTime;
 
 use crate::data::{Scale, Sizes, World, Written};
+use crate::machine::Machine;
 use crate::measure::Options;
 use crate::scenario::SCENARIOS;
 
@@ -51,6 +55,40 @@ pub type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + S
 struct Cli {
     #[command(subcommand)]
     command: Command,
+}
+
+/// What every measurement needs.
+#[derive(clap::Args)]
+pub struct Tools {
+    /// The program that is measured
+    #[arg(long)]
+    pub riffle: PathBuf,
+    #[arg(long)]
+    pub oha: PathBuf,
+    /// What the results are named after
+    #[arg(long)]
+    pub commit: String,
+    /// Folder of the results
+    #[arg(long)]
+    pub results: PathBuf,
+}
+
+impl Tools {
+    /// The first lines of what is kept as text.
+    fn heading(&self, of: &str) -> Result<Vec<String>> {
+        let today = OffsetDateTime::now_utc().date();
+        Ok(vec![format!("commit {}, {today}; {of}", self.commit), serde_json::to_string(&Machine::look(&self.oha))?])
+    }
+
+    /// Keeps lines in the folder of results.
+    fn keep(&self, what: &str, lines: &[String]) -> Result<()> {
+        std::fs::create_dir_all(&self.results)?;
+        let name = format!("{}-{}-{what}.txt", OffsetDateTime::now_utc().date(), self.commit);
+        let path = self.results.join(name);
+        std::fs::write(&path, lines.join("\n") + "\n")?;
+        eprintln!("» kept in {}", path.display());
+        Ok(())
+    }
 }
 
 #[derive(Subcommand)]
@@ -72,17 +110,8 @@ enum Command {
         /// Which world
         #[arg(long, default_value = "1")]
         seed: u64,
-        /// The program that is measured
-        #[arg(long)]
-        riffle: PathBuf,
-        #[arg(long)]
-        oha: PathBuf,
-        /// What the results are named after
-        #[arg(long)]
-        commit: String,
-        /// Folder of the results
-        #[arg(long)]
-        results: PathBuf,
+        #[command(flatten)]
+        tools: Tools,
     },
     /// Say what became slower between two results; exit code 1 if anything did
     Compare { old: PathBuf, new: PathBuf },
@@ -134,14 +163,8 @@ enum Command {
         /// How long Postgres is away
         #[arg(long, default_value = "20", value_parser = clap::value_parser!(u16).range(1..=3_600))]
         outage_seconds: u16,
-        #[arg(long)]
-        riffle: PathBuf,
-        #[arg(long)]
-        oha: PathBuf,
-        #[arg(long)]
-        commit: String,
-        #[arg(long)]
-        results: PathBuf,
+        #[command(flatten)]
+        tools: Tools,
     },
     /// Measure what Redis spends on a user, a video, a like
     Memory {
@@ -149,12 +172,20 @@ enum Command {
         scale: Scale,
         #[arg(long, default_value = "1")]
         seed: u64,
-        #[arg(long)]
-        riffle: PathBuf,
-        #[arg(long)]
-        commit: String,
-        #[arg(long)]
-        results: PathBuf,
+        #[command(flatten)]
+        tools: Tools,
+    },
+    /// Measure what connections cost that are kept open and say nothing
+    Idle {
+        #[arg(long, default_value = "10000")]
+        connections: usize,
+        #[arg(long, default_value = "3", value_parser = clap::value_parser!(u16).range(1..=1_000))]
+        rounds: u16,
+        /// Length of each run
+        #[arg(long, default_value = "5", value_parser = clap::value_parser!(u16).range(1..=3_600))]
+        seconds: u16,
+        #[command(flatten)]
+        tools: Tools,
     },
     /// Be the raw limit; started by `run`
     #[command(hide = true)]
@@ -205,10 +236,10 @@ fn work(command: Command) -> Result<bool> {
 
 async fn long_work(command: Command) -> Result<()> {
     match command {
-        Command::Run { scenarios, scale, rounds, seconds, connections, seed, riffle, oha, commit, results } => {
+        Command::Run { scenarios, scale, rounds, seconds, connections, seed, tools } => {
             let connections = connections.into_iter().map(usize::from).collect();
             let options = Options { rounds: rounds.into(), seconds: seconds.into(), connections, seed };
-            run::run(&run::Call { scenarios, scale, options, riffle, oha, commit, results }).await
+            run::run(&run::Call { scenarios, scale, options, tools }).await
         }
         Command::Data { into, users, videos, likes, follows, comments, messages, seed } => {
             let sizes = Sizes {
@@ -232,19 +263,16 @@ async fn long_work(command: Command) -> Result<()> {
             rounds,
             seconds,
             outage_seconds,
-            riffle,
-            oha,
-            commit,
-            results,
+            tools,
         } => {
             let sizes = Sizes { users, videos, likes, follows, comments, messages };
-            let (riffle, oha, commit, results) = (&riffle, &oha, &commit, &results);
-            stores::stores(&stores::Call { sizes, seed, rounds, seconds, outage_seconds, riffle, oha, commit, results })
-                .await
+            stores::stores(&stores::Call { sizes, seed, rounds, seconds, outage_seconds, tools }).await
         }
-        Command::Memory { scale, seed, riffle, commit, results } => {
-            let (riffle, commit, results) = (&riffle, &commit, &results);
-            memory::memory(&memory::Call { sizes: scale.sizes(), seed, riffle, commit, results }).await
+        Command::Memory { scale, seed, tools } => {
+            memory::memory(&memory::Call { sizes: scale.sizes(), seed, tools }).await
+        }
+        Command::Idle { connections, rounds, seconds, tools } => {
+            idle::idle(&idle::Call { connections, rounds, seconds, tools }).await
         }
         Command::Compare { .. } | Command::Limit { .. } => Ok(()),
     }

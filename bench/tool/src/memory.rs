@@ -1,37 +1,27 @@
 //! What Redis spends on a user, a video, a like...: by `MEMORY USAGE` of every key (`riffle doctor`), and by what
 //! `used_memory` grows when there is twice as much of one of them.
 
-use std::path::Path;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use riffle::store::{Address, Client, Command};
-use time::OffsetDateTime;
 use tokio::time::sleep;
 
-use crate::Result;
 use crate::data::{Sizes, World};
 use crate::stage::{Folder, Stage};
+use crate::{Result, Tools};
 
 const POLL: Duration = Duration::from_millis(200);
 const TRIM_MAX: Duration = Duration::from_secs(600);
 
-pub struct Call<'a> {
+pub struct Call {
     pub sizes: Sizes,
     pub seed: u64,
-    pub riffle: &'a Path,
-    pub commit: &'a str,
-    pub results: &'a Path,
+    pub tools: Tools,
 }
 
-pub async fn memory(call: &Call<'_>) -> Result<()> {
-    let mut lines = vec![format!(
-        "commit {}, {}; {:?}, seed {}",
-        call.commit,
-        OffsetDateTime::now_utc().date(),
-        call.sizes,
-        call.seed
-    )];
+pub async fn memory(call: &Call) -> Result<()> {
+    let mut lines = call.tools.heading(&format!("{:?}, seed {}", call.sizes, call.seed))?;
     let mut say = |line: String| {
         println!("{line}");
         lines.push(line);
@@ -52,23 +42,19 @@ pub async fn memory(call: &Call<'_>) -> Result<()> {
         let (used, _) = load(call, sizes).await?;
         say(format!("{added} more of: {what}: {:.1} bytes each", (used as f64 - base as f64) / added as f64));
     }
-    std::fs::create_dir_all(call.results)?;
-    let path = call.results.join(format!("{}-{}-memory.txt", OffsetDateTime::now_utc().date(), call.commit));
-    std::fs::write(&path, lines.join("\n") + "\n")?;
-    eprintln!("» kept in {}", path.display());
-    Ok(())
+    call.tools.keep("memory", &lines)
 }
 
 /// A world of these sizes in Redis, at rest: its `used_memory`, and what `riffle doctor` says.
-async fn load(call: &Call<'_>, sizes: Sizes) -> Result<(u64, String)> {
+async fn load(call: &Call, sizes: Sizes) -> Result<(u64, String)> {
     let folder = Folder::new()?;
-    let mut stage = Stage::set(folder.path(), call.riffle).await?;
+    let mut stage = Stage::set(folder.path(), &call.tools.riffle).await?;
     let measured = measure(call, sizes, &mut stage).await;
     stage.stop().await?;
     measured
 }
 
-async fn measure(call: &Call<'_>, sizes: Sizes, stage: &mut Stage) -> Result<(u64, String)> {
+async fn measure(call: &Call, sizes: Sizes, stage: &mut Stage) -> Result<(u64, String)> {
     stage.fill(&World::plan(sizes, call.seed), |_| {}).await?;
     let seconds = stage.start_server().await?;
     eprintln!("» {sizes:?} loaded in {seconds:.1} s");

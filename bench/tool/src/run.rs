@@ -8,7 +8,6 @@ use riffle::dev::StoreProcess;
 use time::OffsetDateTime;
 use tokio::time::sleep;
 
-use crate::Result;
 use crate::check::Asking;
 use crate::clip;
 use crate::cpu::{self, Pids};
@@ -22,6 +21,7 @@ use crate::requests::Facts;
 use crate::results::{self, Results, ScenarioResult};
 use crate::scenario::{Asks, Form, SCENARIOS, Scenario};
 use crate::stage::{Folder, Server, Stage, TOKEN_SECRET, start_limit};
+use crate::{Result, Tools};
 
 /// Counts are refreshed several times in it.
 const TAG_LASTS: Duration = Duration::from_secs(1);
@@ -32,17 +32,13 @@ pub struct Call {
     pub scenarios: Vec<String>,
     pub scale: Scale,
     pub options: Options,
-    pub riffle: PathBuf,
-    pub oha: PathBuf,
-    pub commit: String,
-    /// Where the results go.
-    pub results: PathBuf,
+    pub tools: Tools,
 }
 
 pub async fn run(call: &Call) -> Result<()> {
-    let machine = Machine::look(&call.oha);
+    let machine = Machine::look(&call.tools.oha);
     let folder = Folder::new()?;
-    let mut stage = Stage::set(folder.path(), &call.riffle).await?;
+    let mut stage = Stage::set(folder.path(), &call.tools.riffle).await?;
     let done = measure_all(call, machine, folder.path(), &mut stage).await;
     stage.stop().await?;
     done
@@ -68,7 +64,7 @@ async fn measure_all(call: &Call, machine: Machine, folder: &Path, stage: &mut S
     }
     let mut results = Results {
         date: now.date().to_string(),
-        commit: call.commit.clone(),
+        commit: call.tools.commit.clone(),
         scale: format!("{:?}", call.scale).to_lowercase(),
         sizes,
         seed: call.options.seed,
@@ -87,7 +83,7 @@ async fn measure_all(call: &Call, machine: Machine, folder: &Path, stage: &mut S
     house.limit_redis.stop().await?;
     done?;
     println!("\n{}", results.summary());
-    keep(&call.results, &results)?;
+    keep(&call.tools.results, &results)?;
     match results.scenarios.iter().filter(|scenario| scenario.failed).count() {
         0 => Ok(()),
         failed => Err(format!("{failed} scenarios had failed or wrong answers").into()),
@@ -170,7 +166,7 @@ impl House<'_> {
         let limit_pids = Pids { server: limit.pid(), redis: self.limit_redis.pid(), postgres: None };
         let riffle = Side { name: "riffle", address: &self.server.address, pids: self.pids, is_limit: false };
         let measuring = Measuring {
-            oha: &self.call.oha,
+            oha: &self.call.tools.oha,
             folder: self.folder,
             clip: &self.clip,
             asking: self.asking(scenario, clip, headers),

@@ -11,55 +11,40 @@ use riffle::store::{Address, Client, Command as RedisCommand};
 use time::OffsetDateTime;
 use tokio::time::sleep;
 
-use crate::Result;
 use crate::cpu::Used;
 use crate::data::{Sizes, World, Written};
 use crate::http;
-use crate::machine::Machine;
 use crate::oha::{Load, Outcome};
 use crate::requests::{self, Facts};
 use crate::stage::{Folder, Stage, TOKEN_SECRET};
+use crate::{Result, Tools};
 
 const POLL: Duration = Duration::from_millis(5);
 const ADDRESSES: usize = 200_000;
 const CONNECTIONS: usize = 64;
 const PAGE: usize = 30;
 
-pub struct Call<'a> {
+pub struct Call {
     pub sizes: Sizes,
     pub seed: u64,
     pub rounds: u16,
     pub seconds: u16,
     /// How long Postgres is away.
     pub outage_seconds: u16,
-    pub riffle: &'a Path,
-    pub oha: &'a Path,
-    pub commit: &'a str,
-    pub results: &'a Path,
+    pub tools: Tools,
 }
 
-pub async fn stores(call: &Call<'_>) -> Result<()> {
+pub async fn stores(call: &Call) -> Result<()> {
     let folder = Folder::new()?;
-    let mut stage = Stage::set(folder.path(), call.riffle).await?;
-    let mut lines = vec![format!(
-        "commit {}, {}; {:?}, seed {}",
-        call.commit,
-        OffsetDateTime::now_utc().date(),
-        call.sizes,
-        call.seed
-    )];
-    lines.push(serde_json::to_string(&Machine::look(call.oha))?);
+    let mut stage = Stage::set(folder.path(), &call.tools.riffle).await?;
+    let mut lines = call.tools.heading(&format!("{:?}, seed {}", call.sizes, call.seed))?;
     let done = measure(call, folder.path(), &mut stage, &mut lines).await;
     stage.stop().await?;
     done?;
-    std::fs::create_dir_all(call.results)?;
-    let path = call.results.join(format!("{}-{}-stores.txt", OffsetDateTime::now_utc().date(), call.commit));
-    std::fs::write(&path, lines.join("\n") + "\n")?;
-    eprintln!("» kept in {}", path.display());
-    Ok(())
+    call.tools.keep("stores", &lines)
 }
 
-async fn measure(call: &Call<'_>, folder: &Path, stage: &mut Stage, lines: &mut Vec<String>) -> Result<()> {
+async fn measure(call: &Call, folder: &Path, stage: &mut Stage, lines: &mut Vec<String>) -> Result<()> {
     let mut say = |line: String| {
         println!("{line}");
         lines.push(line);
@@ -78,7 +63,7 @@ async fn measure(call: &Call<'_>, folder: &Path, stage: &mut Stage, lines: &mut 
 
     let now_ms = (OffsetDateTime::now_utc().unix_timestamp_nanos() / 1_000_000) as i64;
     let facts = Facts::new(world, TOKEN_SECRET, now_ms)?;
-    let likes = Likes { facts: &facts, folder, oha: call.oha };
+    let likes = Likes { facts: &facts, folder, oha: &call.tools.oha };
     for round in 0..call.rounds {
         say(outage(call, stage, &likes, u64::from(round)).await?);
     }
@@ -154,7 +139,7 @@ async fn emptied(stage: &Stage) -> Result<(f64, f64)> {
 }
 
 /// Likes for a while with Postgres frozen, then without any until all is flushed.
-async fn outage(call: &Call<'_>, stage: &Stage, likes: &Likes<'_>, round: u64) -> Result<String> {
+async fn outage(call: &Call, stage: &Stage, likes: &Likes<'_>, round: u64) -> Result<String> {
     stage.postgres().pause();
     let filled = likes.run(stage, round, f64::from(call.outage_seconds)).await;
     stage.postgres().resume();
