@@ -8,8 +8,8 @@ use crate::error::{Code, Result};
 use crate::http::{Request, answer};
 use crate::id::UserId;
 use crate::model::User;
-use crate::store::message;
 use crate::store::relation::{self as store, Relations};
+use crate::store::{entries, message};
 
 #[derive(Serialize)]
 pub(super) struct Friend {
@@ -53,7 +53,7 @@ pub(super) async fn list(service: &Service, request: &mut Request, relations: Re
     let page = Page::of(service, &params)?;
     let run = service.slot.run()?;
 
-    let entries = store::list(&run, user, relations, page.before, page.limit + 1).await?;
+    let entries = entries(&store::list(user, relations, page.before, page.limit + 1).read(&run).await?)?;
     let (entries, more) = page.cut(entries, |entry| entry.place);
     let ids: Vec<UserId> = entries.into_iter().map(|entry| UserId(entry.id)).collect();
     Ok(UsersAnswer { user_list: view::users(&run, &ids, Some(viewer)).await?, more })
@@ -66,7 +66,7 @@ pub(super) async fn friends(service: &Service, request: &mut Request) -> Result<
     let page = Page::of(service, &params)?;
     let run = service.slot.run()?;
 
-    let entries = store::list(&run, viewer, Relations::Friends, page.before, page.limit + 1).await?;
+    let entries = entries(&store::list(viewer, Relations::Friends, page.before, page.limit + 1).read(&run).await?)?;
     let (entries, more) = page.cut(entries, |entry| entry.place);
     let ids: Vec<UserId> = entries.into_iter().map(|entry| UserId(entry.id)).collect();
     let users = view::users(&run, &ids, Some(viewer)).await?;

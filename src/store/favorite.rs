@@ -2,13 +2,12 @@
 
 use std::sync::Arc;
 
-use super::client::Command;
 use super::edge::{self, Edge};
 use super::keys;
-use super::run::{Read, Run};
+use super::run::Run;
 use super::script;
-use super::timeline::{self, Entry};
-use crate::error::{Code, Result};
+use super::timeline::{List, Names, Owner};
+use crate::error::Result;
 use crate::id::{UserId, VideoId};
 use crate::model::EdgeRow;
 
@@ -44,12 +43,7 @@ pub async fn deliver(run: &Arc<Run>, row: &EdgeRow, version: u64) -> Result<()> 
 }
 
 /// One page of the videos that a user likes, last liked first: entries below `before`; 100006 for an unknown user.
-pub async fn liked(run: &Arc<Run>, user: UserId, before: Option<u64>, limit: usize) -> Result<Vec<Entry>> {
-    let mut read = Read::new(run);
-    read.push(user.bucket(), Command::new("EXISTS").arg(keys::user(user)));
-    read.push(user.bucket(), timeline::newest_below(keys::liked(user), before, limit).arg("WITHSCORES"));
-    match &read.send().await?[..] {
-        [exists, entries] if exists.number()? == Some(1) => timeline::entries(entries),
-        _ => Err(Code::NoUser.into()),
-    }
+pub fn liked(user: UserId, before: Option<u64>, limit: usize) -> List {
+    let (owner, key) = (Owner::User(user), keys::liked(user));
+    List { owner, key, names: Names::Videos, with_places: true, before, limit }
 }

@@ -32,4 +32,4 @@ pub use reply::Reply;
 pub use run::{Home, Run};
 pub use script::load_all as load_scripts;
 pub use slot::Slot;
-pub use timeline::Entry;
+pub use timeline::{Entry, List, entries};

@@ -2,13 +2,12 @@
 
 use std::sync::Arc;
 
-use super::client::Command;
 use super::edge::{self, Edge};
 use super::keys;
-use super::run::{Read, Run};
+use super::run::Run;
 use super::script;
-use super::timeline::{self, Entry};
-use crate::error::{Code, Result};
+use super::timeline::{List, Names, Owner};
+use crate::error::Result;
 use crate::id::UserId;
 use crate::model::EdgeRow;
 
@@ -66,23 +65,11 @@ pub enum Relations {
 }
 
 /// One page of a user's relations, the last one first: entries below `before`; 100006 for an unknown user.
-pub async fn list(
-    run: &Arc<Run>,
-    user: UserId,
-    relations: Relations,
-    before: Option<u64>,
-    limit: usize,
-) -> Result<Vec<Entry>> {
+pub fn list(user: UserId, relations: Relations, before: Option<u64>, limit: usize) -> List {
     let key = match relations {
         Relations::Follows => keys::followed(user),
         Relations::Followers => keys::followed_by(user),
         Relations::Friends => keys::friends(user),
     };
-    let mut read = Read::new(run);
-    read.push(user.bucket(), Command::new("EXISTS").arg(keys::user(user)));
-    read.push(user.bucket(), timeline::newest_below(key, before, limit).arg("WITHSCORES"));
-    match &read.send().await?[..] {
-        [exists, entries] if exists.number()? == Some(1) => timeline::entries(entries),
-        _ => Err(Code::NoUser.into()),
-    }
+    List { owner: Owner::User(user), key, names: Names::Users, with_places: true, before, limit }
 }
