@@ -5,7 +5,7 @@ use super::{Service, view};
 use crate::error::{Error, Result};
 use crate::http::{Request, answer};
 use crate::id::{UserId, VideoId};
-use crate::store::{entries, favorite, video};
+use crate::store::{Sight, entries, favorite, video};
 
 pub(super) async fn action(service: &Service, request: &mut Request) -> Result<answer::Empty> {
     let params = service.params(request).await?;
@@ -31,8 +31,10 @@ pub(super) async fn list(service: &Service, request: &mut Request) -> Result<Vid
     let page = Page::of(service, &params)?;
     let run = service.slot.run()?;
 
-    let liked = entries(&favorite::liked(user, page.before, page.limit + 1).read(&run).await?)?;
+    let list = favorite::liked(user, page.before, page.limit + 1);
+    let mut sight = Sight::begin(&service.cards, &run, Some(viewer));
+    let liked = entries(&sight.list(&list).await?)?;
     let (liked, more) = page.cut(liked, |entry| entry.place);
     let ids: Vec<VideoId> = liked.into_iter().map(|entry| VideoId(entry.id)).collect();
-    Ok(VideosAnswer { video_list: view::videos(service, &run, &ids, Some(viewer)).await?, more })
+    Ok(VideosAnswer { video_list: view::videos(service, &mut sight, &list, &ids).await?, more })
 }

@@ -9,7 +9,7 @@ use crate::http::{Request, answer};
 use crate::id::UserId;
 use crate::model::User;
 use crate::store::relation::{self as store, Relations};
-use crate::store::{entries, message};
+use crate::store::{Sight, entries, message};
 
 #[derive(Serialize)]
 pub(super) struct Friend {
@@ -53,10 +53,11 @@ pub(super) async fn list(service: &Service, request: &mut Request, relations: Re
     let page = Page::of(service, &params)?;
     let run = service.slot.run()?;
 
-    let entries = entries(&store::list(user, relations, page.before, page.limit + 1).read(&run).await?)?;
-    let (entries, more) = page.cut(entries, |entry| entry.place);
+    let list = store::list(user, relations, page.before, page.limit + 1);
+    let mut sight = Sight::begin(&service.cards, &run, Some(viewer));
+    let (entries, more) = page.cut(entries(&sight.list(&list).await?)?, |entry| entry.place);
     let ids: Vec<UserId> = entries.into_iter().map(|entry| UserId(entry.id)).collect();
-    Ok(UsersAnswer { user_list: view::users(&run, &ids, Some(viewer)).await?, more })
+    Ok(UsersAnswer { user_list: view::users(&mut sight, &list, &ids).await?, more })
 }
 
 /// The friends of the token's owner, whatever `user_id` says: nobody else may see whom one chats with.
@@ -66,10 +67,11 @@ pub(super) async fn friends(service: &Service, request: &mut Request) -> Result<
     let page = Page::of(service, &params)?;
     let run = service.slot.run()?;
 
-    let entries = entries(&store::list(viewer, Relations::Friends, page.before, page.limit + 1).read(&run).await?)?;
-    let (entries, more) = page.cut(entries, |entry| entry.place);
+    let list = store::list(viewer, Relations::Friends, page.before, page.limit + 1);
+    let mut sight = Sight::begin(&service.cards, &run, Some(viewer));
+    let (entries, more) = page.cut(entries(&sight.list(&list).await?)?, |entry| entry.place);
     let ids: Vec<UserId> = entries.into_iter().map(|entry| UserId(entry.id)).collect();
-    let users = view::users(&run, &ids, Some(viewer)).await?;
+    let users = view::users(&mut sight, &list, &ids).await?;
     let shown: Vec<UserId> = users.iter().map(|user| user.id).collect();
     let newest = message::newest(&run, viewer, &shown).await?;
     let user_list = users
