@@ -42,3 +42,4 @@ mod trips;
 mod user;
 mod verify;
 mod warmup;
+mod watch;
