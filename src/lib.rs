@@ -51,11 +51,13 @@
 //! # One walk for a read: the feed
 //!
 //! 1. `api/feed.rs` takes the thread's admitted connection from its [`store::Slot`]; without one the answer is 503.
-//! 2. `feed/mod.rs` finds the page among those that are kept: younger than 250 ms, and nothing of it changed through
-//!    this server since. Signed out, its text is the answer.
-//! 3. Else one request reads it for all who want it, in one trip (`store/snapshot.rs`), which reads the heads of the
-//!    buckets it touches last, and believes nothing if one is not what it should be: never a wrong zero. Past the newest
-//!    5 000, Redis is asked for the ids first, and past what it keeps, Postgres.
+//! 2. `feed/mod.rs` finds the page among those that are kept: nothing of it changed through this server since, nor more
+//!    than 250 ms ago through another, of which Redis tells by itself (`store/watch.rs`). Signed out, its text is the
+//!    answer.
+//! 3. Else one request reads for all who want it what the kept cards of its videos and users lack, in one trip
+//!    (`store/sight.rs`, as lists do), which reads the heads of the buckets it touches last, and believes nothing if one is
+//!    not what it should be: never a wrong zero. Past the newest 5 000, Redis is asked for the ids first, and past what it
+//!    keeps, Postgres.
 //! 4. Signed in, one trip asks the viewer's own sets, and the flags are written into a copy of the text.
 //!
 //! # Absent on purpose

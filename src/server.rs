@@ -19,7 +19,7 @@ use crate::error::{Error, Result};
 use crate::feed::Feed;
 use crate::http::{self, Cors, Limits};
 use crate::media::Prober;
-use crate::store::Slot;
+use crate::store::{Cards, Slot};
 use crate::sync::admission::{Gate, supervise};
 use crate::sync::{World, flush, pending, prepare, recoverer, sweep};
 
@@ -38,13 +38,8 @@ pub async fn serve(world: World, token_secret: &[u8], mut stop: watch::Receiver<
     let address = listeners[0].local_addr().map_err(Error::internal)?;
     let store_base = prepare::prepare(&world.media).await;
     let media_base = config.media_url.clone().or(store_base).unwrap_or_else(|| format!("http://{address}/media"));
-    let feed = Arc::new(Feed::new(
-        world.marks.clone(),
-        world.archive.clone(),
-        media_base.clone(),
-        config.feed_snapshot,
-        config.feed_age_ms,
-    )?);
+    let cards = Arc::new(Cards::new(world.marks.clone()));
+    let feed = Arc::new(Feed::new(cards.clone(), world.archive.clone(), media_base.clone(), config.feed_snapshot)?);
     let tokens = Tokens::new(token_secret, config.token_ttl_s);
     let passwords = Passwords::start(config.password_threads, config.password_queue_max)?;
     let prober = Arc::new(Prober::new("/proc/self/exe".into(), config.probe_timeout_ms));
@@ -67,6 +62,7 @@ pub async fn serve(world: World, token_secret: &[u8], mut stop: watch::Receiver<
             slots: slots.clone(),
             archive: world.archive.clone(),
             feed: feed.clone(),
+            cards: cards.clone(),
             marks: world.marks.clone(),
             media: world.media.clone(),
             prober: prober.clone(),
@@ -89,6 +85,7 @@ pub async fn serve(world: World, token_secret: &[u8], mut stop: watch::Receiver<
     let tasks = [
         tokio::spawn(supervise(world.gate.clone(), background.clone())),
         tokio::spawn(recoverer::work(world.gate.clone())),
+        tokio::spawn(world.gate.clone().watch(background.clone(), world.marks.clone())),
         tokio::spawn(pending::relay(
             background.clone(),
             world.archive.clone(),

@@ -1,14 +1,16 @@
 //! Comments.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 
 use super::list::{More, Page};
 use super::{Service, view};
 use crate::error::{Code, Error, Result};
 use crate::http::{Request, TextKind, check_text, format_date};
-use crate::id::VideoId;
+use crate::id::{UserId, VideoId};
 use crate::model::{CommentRecord, User};
-use crate::store::{comment as store, user};
+use crate::store::{Run, Sight, comment as store};
 
 #[derive(Serialize)]
 pub(super) struct Comment {
@@ -40,13 +42,13 @@ pub(super) async fn action(service: &Service, request: &mut Request) -> Result<C
             let text = params.required_text("comment_text")?;
             check_text("comment_text", text, 1..=512, TextKind::Text)?;
             let run = service.run_to_write()?;
-            // Whatever could fail is asked first: the comment is the last step.
-            let author = user::get(&run, viewer, Some(viewer)).await?;
+            // Whatever could fail is asked first: the comment is the last step. Nobody follows himself: no flag.
+            let author = author(service, &run, viewer, None).await?;
             let added = store::add(&run, video, viewer, text).await;
             service.marks.changed([video.0]);
             let id = added?;
             service.settle(&run, video.bucket(), id).await?;
-            shown(service, CommentRecord { id, user: viewer, text: text.to_owned() }, view::user(author))
+            shown(service, CommentRecord { id, user: viewer, text: text.to_owned() }, author)
         }
         Some(2) => {
             // Some clients send -1 for "none".
@@ -57,8 +59,8 @@ pub(super) async fn action(service: &Service, request: &mut Request) -> Result<C
             service.marks.changed([video.0]);
             let (version, deleted) = deleted?;
             service.settle(&run, video.bucket(), version).await?;
-            let author = user::get(&run, deleted.user, Some(viewer)).await?;
-            shown(service, deleted, view::user(author))
+            let author = author(service, &run, deleted.user, Some(viewer)).await?;
+            shown(service, deleted, author)
         }
         _ => return Err(Error::parameter("action_type: 1 to comment, 2 to delete")),
     };
@@ -72,17 +74,28 @@ pub(super) async fn list(service: &Service, request: &mut Request) -> Result<Com
     let page = Page::of(service, &params)?;
     let run = service.slot.run()?;
 
-    let comments = store::list(&run, video, page.before, page.limit + 1).await?;
+    let list = store::list(video, page.before, page.limit + 1);
+    let mut sight = Sight::begin(&service.cards, &run, viewer);
+    let comments = store::records(&sight.list(&list).await?)?;
     let (comments, more) = page.cut(comments, |comment| comment.id);
-    let authors = user::get_many(&run, comments.iter().map(|comment| comment.user), viewer).await?;
+    let authors: Vec<UserId> = comments.iter().map(|comment| comment.user).collect();
+    sight.see_users_of(&list, &authors).await?;
     let comment_list = comments
         .into_iter()
-        .map(|comment| match authors.get(&comment.user) {
-            Some(author) => Ok(shown(service, comment, view::user(author.clone()))),
+        .map(|comment| match sight.user(comment.user) {
+            Some(author) => Ok(shown(service, comment, view::user(author.user, author.is_followed))),
             None => Err(Error::from(Code::Internal).because(format!("comment {} has no author", comment.id))),
         })
         .collect::<Result<_>>()?;
     Ok(CommentsAnswer { comment_list, more })
+}
+
+/// The author of one comment, in the eyes of a viewer; an unknown one is 100006.
+async fn author(service: &Service, run: &Arc<Run>, id: UserId, viewer: Option<UserId>) -> Result<User> {
+    let mut sight = Sight::begin(&service.cards, run, viewer);
+    sight.see(&[], &[id]).await?;
+    let author = sight.user(id).ok_or(Code::NoUser)?;
+    Ok(view::user(author.user, author.is_followed))
 }
 
 fn shown(service: &Service, comment: CommentRecord, user: User) -> Comment {

@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::http::{Request, answer};
 use crate::id::{UserId, VideoId};
 use crate::model::Order;
-use crate::store::{favorite, video};
+use crate::store::{Sight, favorite, order, video};
 
 pub(super) async fn action(service: &Service, request: &mut Request) -> Result<answer::Empty> {
     let params = service.params(request).await?;
@@ -32,8 +32,10 @@ pub(super) async fn list(service: &Service, request: &mut Request) -> Result<Vid
     let page = Page::of(service, &params)?;
     let run = service.slot.run()?;
 
-    let liked = list::entries(service, &run, Order::Liked(user), &page).await?;
+    let list = order::list(Order::Liked(user), page.before, page.limit + 1);
+    let mut sight = Sight::begin(&service.cards, &run, Some(viewer));
+    let liked = list::entries(service, &run, &mut sight, Order::Liked(user), &list).await?;
     let (liked, more) = page.cut(liked, |entry| entry.place);
     let ids: Vec<VideoId> = liked.into_iter().map(|entry| VideoId(entry.id)).collect();
-    Ok(VideosAnswer { video_list: view::videos(service, &run, &ids, Some(viewer)).await?, more })
+    Ok(VideosAnswer { video_list: view::videos(service, &mut sight, &list, &ids).await?, more })
 }

@@ -10,7 +10,7 @@ use crate::archive::edges;
 use crate::error::Result;
 use crate::http::Params;
 use crate::model::{Entry, Order, User, Video};
-use crate::store::{Run, order};
+use crate::store::{List, Run, Sight, order};
 
 /// The page that is asked for: `limit` entries below `cursor`; without these, the newest `list_max`.
 pub(super) struct Page {
@@ -36,19 +36,24 @@ impl Page {
     }
 }
 
-/// The page of an order, and one entry more. What Redis does not keep of it is read from Postgres: see `store/order.rs`
-/// for why there is no seam.
-pub(super) async fn entries(service: &Service, run: &Arc<Run>, order: Order, page: &Page) -> Result<Vec<Entry>> {
-    let wanted = page.limit + 1;
-    let mut window = order::window(run, order, page.before, wanted).await?;
+/// A page of an order, which is seen of it. What Redis does not keep of it is read from Postgres: see `store/order.rs` for
+/// why there is no seam.
+pub(super) async fn entries(
+    service: &Service,
+    run: &Arc<Run>,
+    sight: &mut Sight<'_>,
+    order: Order,
+    list: &List,
+) -> Result<Vec<Entry>> {
+    let mut window = order::window(sight, order, list).await?;
     let mut entries = std::mem::take(&mut window.entries);
-    let mut below = page.before.unwrap_or(u64::MAX).min(window.floor.saturating_add(1));
+    let mut below = list.before.unwrap_or(u64::MAX).min(window.floor.saturating_add(1));
     // Whatever stands above `below` is known.
-    while window.floor > 0 && entries.get(page.limit).is_none_or(|last| last.place < below) {
-        let older = edges::before(&service.archive, order, below, wanted).await?;
+    while window.floor > 0 && entries.get(list.limit - 1).is_none_or(|last| last.place < below) {
+        let older = edges::before(&service.archive, order, below, list.limit).await?;
         let Some(last) = older.last() else { break };
         below = last.place;
-        let is_last = older.len() < wanted;
+        let is_last = older.len() < list.limit;
         let present: BTreeSet<u64> = entries.iter().map(|entry| entry.id).collect();
         let members: Vec<u64> = older.iter().map(|entry| entry.id).collect();
         let trimmed = order::are_trimmed(run, order, &mut window, &members).await?;
@@ -59,7 +64,7 @@ pub(super) async fn entries(service: &Service, run: &Arc<Run>, order: Order, pag
             break;
         }
     }
-    entries.truncate(wanted);
+    entries.truncate(list.limit);
     Ok(entries)
 }
 

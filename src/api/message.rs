@@ -44,7 +44,7 @@ pub(super) async fn action(service: &Service, request: &mut Request) -> Result<a
     let run = service.run_to_write()?;
     let anyone = service.config.chat == ChatWith::Anyone;
     // Users never vanish, so a read may tell that there is one; friends are asked for in the script.
-    user::get(&run, other, None).await?;
+    user::get(&run, other).await?;
     let id = store::send(&run, viewer, other, text, anyone).await?;
     service.settle(&run, viewer.min(other).bucket(), id).await?;
     Ok(answer::Empty {})

@@ -35,7 +35,7 @@ use crate::http::{Cors, Params, Request, Response, answer};
 use crate::id::Bucket;
 use crate::media::{Media, Prober};
 use crate::model::Order;
-use crate::store::{Marks, Run, Slot};
+use crate::store::{Cards, Marks, Run, Slot};
 use crate::sync::backlog::Backlog;
 use crate::sync::durable::Durable;
 
@@ -49,6 +49,8 @@ pub struct Service {
     pub archive: Archive,
     /// The feed's pages, shared by all threads.
     pub feed: Arc<Feed>,
+    /// Users and videos that were read, shared by all threads.
+    pub cards: Arc<Cards>,
     /// What handlers changed.
     pub marks: Arc<Marks>,
     pub media: Media,

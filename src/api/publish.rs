@@ -7,9 +7,9 @@ use super::list::{Page, VideosAnswer};
 use super::{Service, view};
 use crate::error::{Code, Error, Result};
 use crate::http::{FileSink, Params, Request, TextKind, answer, check_text, read_upload};
-use crate::id::UserId;
+use crate::id::{UserId, VideoId};
 use crate::media::Draft;
-use crate::store::{Marks, video as store};
+use crate::store::{Marks, Sight, video as store};
 use crate::sync::publish as sync;
 
 /// Takes the bytes of the part `data`, once the sender is known or there is room for one who is not.
@@ -66,7 +66,10 @@ pub(super) async fn list(service: &Service, request: &mut Request) -> Result<Vid
     let page = Page::of(service, &params)?;
     let run = service.slot.run()?;
 
-    let ids = store::works(&run, user, page.before, page.limit + 1).await?;
-    let (ids, more) = page.cut(ids, |id| id.0);
-    Ok(VideosAnswer { video_list: view::videos(service, &run, &ids, Some(viewer)).await?, more })
+    let list = store::works(user, page.before, page.limit + 1);
+    let mut sight = Sight::begin(&service.cards, &run, Some(viewer));
+    let ids = sight.list(&list).await?.numbers()?;
+    let (ids, more) = page.cut(ids, |id| *id);
+    let ids: Vec<VideoId> = ids.into_iter().map(VideoId).collect();
+    Ok(VideosAnswer { video_list: view::videos(service, &mut sight, &list, &ids).await?, more })
 }

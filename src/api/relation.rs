@@ -8,7 +8,7 @@ use crate::error::{Code, Result};
 use crate::http::{Request, answer};
 use crate::id::UserId;
 use crate::model::{Order, User};
-use crate::store::{message, relation as store};
+use crate::store::{Sight, entries, message, order, relation as store};
 
 #[derive(Serialize)]
 pub(super) struct Friend {
@@ -53,10 +53,13 @@ pub(super) async fn list(service: &Service, request: &mut Request, order: fn(Use
     let page = Page::of(service, &params)?;
     let run = service.slot.run()?;
 
-    let entries = list::entries(service, &run, order(user), &page).await?;
+    let order = order(user);
+    let list = order::list(order, page.before, page.limit + 1);
+    let mut sight = Sight::begin(&service.cards, &run, Some(viewer));
+    let entries = list::entries(service, &run, &mut sight, order, &list).await?;
     let (entries, more) = page.cut(entries, |entry| entry.place);
     let ids: Vec<UserId> = entries.into_iter().map(|entry| UserId(entry.id)).collect();
-    Ok(UsersAnswer { user_list: view::users(&run, &ids, Some(viewer)).await?, more })
+    Ok(UsersAnswer { user_list: view::users(&mut sight, &list, &ids).await?, more })
 }
 
 /// The friends of the token's owner, whatever `user_id` says: nobody else may see whom one chats with.
@@ -66,10 +69,11 @@ pub(super) async fn friends(service: &Service, request: &mut Request) -> Result<
     let page = Page::of(service, &params)?;
     let run = service.slot.run()?;
 
-    let entries = store::friends(&run, viewer, page.before, page.limit + 1).await?;
-    let (entries, more) = page.cut(entries, |entry| entry.place);
+    let list = store::friends(viewer, page.before, page.limit + 1);
+    let mut sight = Sight::begin(&service.cards, &run, Some(viewer));
+    let (entries, more) = page.cut(entries(&sight.list(&list).await?)?, |entry| entry.place);
     let ids: Vec<UserId> = entries.into_iter().map(|entry| UserId(entry.id)).collect();
-    let users = view::users(&run, &ids, Some(viewer)).await?;
+    let users = view::users(&mut sight, &list, &ids).await?;
     let shown: Vec<UserId> = users.iter().map(|user| user.id).collect();
     let newest = message::newest(&run, viewer, &shown).await?;
     let user_list = users

@@ -68,8 +68,8 @@ pub(super) async fn user(service: &Service, request: &mut Request) -> Result<Use
     let params = service.params(request).await?;
     let viewer = service.tokens.verify(params.token())?;
     let id = params.id("user_id")?.map_or(viewer, UserId);
-    let record = store::get(&service.slot.run()?, id, Some(viewer)).await?;
-    Ok(UserAnswer { user: Some(view::user(record)) })
+    let (record, is_followed) = store::get_for(&service.slot.run()?, id, viewer).await?;
+    Ok(UserAnswer { user: Some(view::user(&record, is_followed)) })
 }
 
 fn account(service: &Service, id: UserId) -> Result<AccountAnswer> {

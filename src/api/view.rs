@@ -1,35 +1,34 @@
-//! Users and videos, read for a viewer.
-
-use std::sync::Arc;
+//! Users and videos, as a viewer sees them.
 
 use super::Service;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::feed::view;
 pub(super) use crate::feed::view::{shown_ms, user};
 use crate::id::{UserId, VideoId};
 use crate::model::{User, Video};
-use crate::store::{self, Run};
+use crate::store::{List, Sight};
 
-/// Those of `ids` that exist, in their order, in the eyes of a viewer. One round trip.
-pub(super) async fn users(run: &Arc<Run>, ids: &[UserId], viewer: Option<UserId>) -> Result<Vec<User>> {
-    let records = store::user::get_many(run, ids.iter().copied(), viewer).await?;
-    Ok(ids.iter().filter_map(|id| records.get(id)).cloned().map(user).collect())
+/// Those of `ids`, which `list` names, that exist, in their order.
+pub(super) async fn users(sight: &mut Sight<'_>, list: &List, ids: &[UserId]) -> Result<Vec<User>> {
+    sight.see_users_of(list, ids).await?;
+    let seen = ids.iter().filter_map(|id| sight.user(*id));
+    Ok(seen.map(|seen| user(seen.user, seen.is_followed)).collect())
 }
 
-/// The visible ones of `ids`, in their order, in the eyes of a viewer. Two round trips.
+/// The visible ones of `ids`, which `list` names, in their order.
 pub(super) async fn videos(
     service: &Service,
-    run: &Arc<Run>,
+    sight: &mut Sight<'_>,
+    list: &List,
     ids: &[VideoId],
-    viewer: Option<UserId>,
 ) -> Result<Vec<Video>> {
-    let videos = store::video::get_many(run, ids, viewer).await?;
-    let authors = store::user::get_many(run, videos.iter().map(|video| video.record.author), viewer).await?;
-    videos
-        .into_iter()
-        .map(|video| match authors.get(&video.record.author) {
-            Some(author) => Ok(view::video(&service.media_base, video, author.clone())),
-            None => Err(Error::internal(format!("video {} has no author", video.record.id))),
-        })
-        .collect()
+    sight.see_videos_of(list, ids).await?;
+    let mut videos = Vec::with_capacity(ids.len());
+    for id in ids {
+        if let Some(seen) = sight.video(*id)? {
+            let author = user(seen.author.user, seen.author.is_followed);
+            videos.push(view::video(&service.media_base, seen.video, author, seen.is_liked));
+        }
+    }
+    Ok(videos)
 }

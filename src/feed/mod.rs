@@ -2,11 +2,11 @@
 //!
 //! # What is kept, and for how long
 //!
-//! - **For ever**: whose video it is (`store/video.rs`), which lets a page be read in one trip. Titles, addresses and
-//!   names never change either, but they are read along with the counters: what that costs is lost in the trip.
-//! - **For `feed_age_ms`**: the order of the newest videos, and each page: its counters, its covers, and the JSON text
-//!   made of all this, whole, so that a signed-out answer is the text itself and a signed-in one a copy with some bytes
-//!   overwritten ([`page`]).
+//! - **For ever**: whose video it is (`store/video.rs`), which lets a page be read in one trip.
+//! - **While they are true** ([`crate::store::marks`] says how that is known): the order of the newest videos, the cards
+//!   of videos and users, which the lists share ([`crate::store::cards`]), and each page made of them: its JSON text,
+//!   whole, so that a signed-out answer is the text itself and a signed-in one a copy with some bytes overwritten
+//!   ([`page`]).
 //! - **Never**: `is_favorite` and `is_follow`. They are asked of the viewer's own sets for each answer.
 //!
 //! # What a reader may rely on
@@ -14,17 +14,19 @@
 //! A page shows every change that was answered, by any server, `feed_age_ms` or longer before its request arrived; and
 //! every change that *this* process answered before its request arrived. Whoever changes something raises the
 //! generation of what he changed once the script has answered ([`Marks`]); who reads takes the generations before he
-//! asks Redis, so a read that was under way when a change was marked leaves the page marked as old.
+//! asks Redis, so a read that was under way when a change was marked leaves the page marked as old. What is older than
+//! `feed_age_ms` is shown only while Redis itself tells that it has not changed ([`crate::store::watch`]), and on any
+//! doubt of that it is read again.
 //!
-//! Nothing is served that was not read through [`crate::store::snapshot::read`], which believes only open buckets of the
+//! Nothing is served that was not read through [`crate::store::sight`], which believes only open buckets of the
 //! admitted epoch. A read that fails is the answer of its page (503): what was kept is not stretched. A page that was
 //! read from a run of Redis that has since been replaced or doubted was true when it was read, and ends with its age;
 //! without an admitted run nothing is served at all, which the caller sees to by having a [`Run`] to give.
 //!
 //! # What it costs
 //!
-//! Nothing runs by itself: pages that nobody reads cost nothing. A page that is read is asked for once, however many
-//! want it at that moment ([`flight`]); of one that is young enough only what was marked is asked for.
+//! Pages that nobody reads cost nothing. A page that is read is asked for once, however many want it at that moment
+//! ([`flight`]), and of it only what was marked; while nothing of it changes it is not asked for again.
 //!
 //! The newest `feed_snapshot` places are found in the process ([`order`]); older ones cost a trip for their ids first,
 //! and past what Redis keeps, Postgres.
@@ -37,7 +39,7 @@ mod text;
 pub mod view;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use arc_swap::ArcSwapOption;
 use futures_util::FutureExt;
@@ -50,7 +52,7 @@ pub use self::text::FeedAnswer;
 use crate::archive::{Archive, videos};
 use crate::error::Result;
 use crate::id::{ID_MAX, VideoId};
-use crate::store::{Marks, Run, feed};
+use crate::store::{Cards, Judge, Marks, Run, feed};
 
 /// The document's own page size.
 const PAGE: usize = 30;
@@ -67,13 +69,12 @@ pub struct Feed {
     pages: Cache<VideoId, Arc<Page>>,
     flights: Flights,
     empty: Arc<Page>,
-    marks: Arc<Marks>,
+    cards: Arc<Cards>,
     archive: Archive,
     /// Public base of media addresses, without a slash at its end.
     media_base: String,
     /// How many of the newest ids are kept.
     snapshot: usize,
-    age_max: Duration,
 }
 
 /// What the process has for a request.
@@ -88,23 +89,16 @@ enum Look {
 }
 
 impl Feed {
-    pub fn new(
-        marks: Arc<Marks>,
-        archive: Archive,
-        media_base: String,
-        snapshot: usize,
-        age_max: Duration,
-    ) -> Result<Feed> {
+    pub fn new(cards: Arc<Cards>, archive: Archive, media_base: String, snapshot: usize) -> Result<Feed> {
         Ok(Feed {
             order: ArcSwapOption::empty(),
             pages: Cache::new(PAGES_KEPT_MAX),
             flights: Flights::default(),
             empty: Arc::new(Page::empty()?),
-            marks,
+            cards,
             archive,
             media_base,
             snapshot,
-            age_max,
         })
     }
 
@@ -146,11 +140,12 @@ impl Feed {
     fn look(&self, before: Option<u64>, begun: Instant) -> Look {
         let order = self.order.load();
         let Some(order) = order.as_ref() else { return Look::Old { flight: Marks::ORDER } };
-        let current = self.is_order_current(order, begun);
+        let judge = self.cards.marks.judge(begun);
+        let is_current = judge.is_good(Marks::ORDER, &order.stamp);
         match order.place(before) {
-            Place::Past if current => Look::Past,
+            Place::Past if is_current => Look::Past,
             Place::Past => Look::Old { flight: Marks::ORDER },
-            Place::At(wanted) => match self.kept(wanted, begun).filter(|_| current) {
+            Place::At(wanted) => match self.kept(wanted, &judge).filter(|_| is_current) {
                 Some(page) => Look::Kept(page),
                 None => Look::Old { flight: wanted.first().map_or(Marks::ORDER, |first| first.0) },
             },
@@ -166,7 +161,7 @@ impl Feed {
             wanted.extend(videos::before(&self.archive, older_than, WANTED - wanted.len()).await?);
         }
         for _ in 0..FLIGHTS_JOINED_MAX {
-            if let Some(page) = self.kept(&wanted, begun) {
+            if let Some(page) = self.kept(&wanted, &self.cards.marks.judge(begun)) {
                 return Ok(page);
             }
             let flight = wanted.first().map_or(0, |first| first.0);
@@ -177,18 +172,9 @@ impl Feed {
         self.read(run, &wanted).await
     }
 
-    fn is_order_current(&self, order: &Order, begun: Instant) -> bool {
-        order.asked_at + self.age_max >= begun
-            && (order.asked_at >= begun || order.generation == self.marks.generation(Marks::ORDER))
-    }
-
-    /// The page of exactly these videos, if what is kept of it may be shown to a request that began then.
-    fn kept(&self, wanted: &[VideoId], begun: Instant) -> Option<Arc<Page>> {
+    /// The page of exactly these videos, if what is kept of it may be shown.
+    fn kept(&self, wanted: &[VideoId], judge: &Judge<'_>) -> Option<Arc<Page>> {
         let Some(first) = wanted.first() else { return Some(self.empty.clone()) };
-        let page = self.pages.get(first)?;
-        let current = page.wanted == wanted
-            && page.age_from + self.age_max >= begun
-            && (page.asked_at >= begun || page.is_unmarked(&self.marks));
-        current.then_some(page)
+        self.pages.get(first).filter(|page| page.wanted == wanted && page.is_good(judge))
     }
 }

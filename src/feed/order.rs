@@ -2,10 +2,10 @@
 //! newest ids and a count agree, all ids do.
 
 use std::sync::Arc;
-use std::time::Instant;
 
 use super::WANTED;
 use crate::id::VideoId;
+use crate::store::Stamp;
 use crate::store::snapshot::{OrderAsked, OrderTold};
 
 /// How many of the newest ids are looked at each time. More that came in between, and what came late and further down,
@@ -18,8 +18,7 @@ pub(super) struct Order {
     ids: Arc<[VideoId]>,
     /// Older ones are nowhere.
     whole: bool,
-    pub(super) asked_at: Instant,
-    pub(super) generation: u64,
+    pub(super) stamp: Stamp,
 }
 
 /// Where a page lies.
@@ -37,9 +36,9 @@ impl Order {
     }
 
     /// From the answer to [`Order::asked_anew`].
-    pub(super) fn told_anew(told: OrderTold, asked_at: Instant, generation: u64) -> Order {
+    pub(super) fn told_anew(told: OrderTold, stamp: Stamp) -> Order {
         let whole = told.floor == 0 && told.count == told.newest.len();
-        Order { epoch: told.epoch, ids: told.newest.into(), whole, asked_at, generation }
+        Order { epoch: told.epoch, ids: told.newest.into(), whole, stamp }
     }
 
     /// What tells whether the order is still this one, and what is new.
@@ -52,7 +51,7 @@ impl Order {
     }
 
     /// From the answer to [`Order::asked`]; `None`: it has to be read anew.
-    pub(super) fn told(&self, told: &OrderTold, snapshot: usize, asked_at: Instant, generation: u64) -> Option<Order> {
+    pub(super) fn told(&self, told: &OrderTold, snapshot: usize, stamp: Stamp) -> Option<Order> {
         let counted_from = self.counted_from();
         let trimmed = told.floor > 0 && told.floor >= counted_from;
         if told.epoch != self.epoch || trimmed {
@@ -63,7 +62,7 @@ impl Order {
         if self.ids.len() + new.len() != told.count {
             return None;
         }
-        let mut order = Order { epoch: self.epoch, ids: self.ids.clone(), whole: self.whole, asked_at, generation };
+        let mut order = Order { epoch: self.epoch, ids: self.ids.clone(), whole: self.whole, stamp };
         if !new.is_empty() {
             let mut ids = [&new[..], &self.ids[..]].concat();
             ids.sort_unstable_by(|one, other| other.cmp(one));

@@ -1,8 +1,11 @@
 use std::collections::BTreeSet;
+use std::sync::LazyLock;
+use std::time::Duration;
 
 use proptest::prelude::*;
 
 use super::*;
+use crate::store::{Admission, Marks};
 
 /// The feed as Redis keeps it: ids come in anywhere, and leave at the old end.
 #[derive(Default)]
@@ -36,8 +39,13 @@ impl Kept {
     }
 }
 
+fn stamp() -> Stamp {
+    static MARKS: LazyLock<Marks> = LazyLock::new(|| Marks::new(Duration::ZERO));
+    MARKS.stamp(Marks::ORDER, &Admission::new(Vec::new(), Vec::new()))
+}
+
 fn anew(kept: &Kept, snapshot: usize) -> Order {
-    Order::told_anew(kept.answer(Order::asked_anew(snapshot)), Instant::now(), 0)
+    Order::told_anew(kept.answer(Order::asked_anew(snapshot)), stamp())
 }
 
 proptest! {
@@ -55,7 +63,7 @@ proptest! {
                 kept.insert(id, window);
             }
             let told = kept.answer(order.asked());
-            order = order.told(&told, snapshot, Instant::now(), 0).unwrap_or_else(|| anew(&kept, snapshot));
+            order = order.told(&told, snapshot, stamp()).unwrap_or_else(|| anew(&kept, snapshot));
             for before in [before, 620] {
                 match order.place(Some(before)) {
                     Place::At(wanted) => {
@@ -75,7 +83,7 @@ fn a_video_more_is_no_reason_to_read_all_anew() {
     (1..=200).for_each(|id| kept.insert(id, 1_000));
     let order = anew(&kept, 100);
     kept.insert(201, 1_000);
-    let order = order.told(&kept.answer(order.asked()), 100, Instant::now(), 0).unwrap();
+    let order = order.told(&kept.answer(order.asked()), 100, stamp()).unwrap();
     assert_eq!((order.ids[0], order.ids.len(), order.whole), (VideoId(201), 100, false));
 }
 
@@ -83,5 +91,5 @@ fn a_video_more_is_no_reason_to_read_all_anew() {
 fn another_epoch_makes_all_be_read_anew() {
     let order = anew(&Kept::default(), 100);
     let told = OrderTold { epoch: 2, ..Kept::default().answer(order.asked()) };
-    assert!(order.told(&told, 100, Instant::now(), 0).is_none());
+    assert!(order.told(&told, 100, stamp()).is_none());
 }

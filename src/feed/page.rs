@@ -15,9 +15,8 @@ use super::{PAGE, view};
 use crate::error::{Error, Result};
 use crate::id::{self, UserId, VideoId};
 use crate::model::Video;
-use crate::store::user::UserRecord;
-use crate::store::video::CountedVideo;
-use crate::store::{Marks, Run, snapshot};
+use crate::store::cards::{UserCard, VideoCard};
+use crate::store::{Judge, Run, snapshot};
 
 /// A time this near is given as an id: sent back to a server whose clock is behind, it would count as the future.
 const CLOCK_SKEW_MS: i64 = 5_000;
@@ -26,14 +25,10 @@ pub struct Page {
     /// What the order puts here, and the id that follows.
     pub(super) wanted: Vec<VideoId>,
     /// Those that are visible.
-    pub(super) videos: Vec<CountedVideo>,
-    pub(super) authors: BTreeMap<UserId, UserRecord>,
-    /// Of each video and author, from before it was asked for.
-    pub(super) generations: BTreeMap<u64, u64>,
-    /// Nothing in it is older.
-    pub(super) age_from: Instant,
-    /// Nothing in it is older than what this process had answered by then.
-    pub(super) asked_at: Instant,
+    videos: Vec<Arc<VideoCard>>,
+    authors: BTreeMap<UserId, Arc<UserCard>>,
+    /// All of it was good for a request of this time.
+    looked_at: Instant,
     text: Bytes,
     places: Vec<Places>,
     /// The author of each video, as a place among `authors`.
@@ -42,43 +37,30 @@ pub struct Page {
     gzip: OnceLock<Bytes>,
 }
 
-/// What a page is made of.
-pub(super) struct Parts {
-    pub(super) wanted: Vec<VideoId>,
-    pub(super) videos: Vec<CountedVideo>,
-    pub(super) authors: BTreeMap<UserId, UserRecord>,
-    pub(super) generations: BTreeMap<u64, u64>,
-    pub(super) age_from: Instant,
-    pub(super) asked_at: Instant,
-}
-
 impl Page {
     pub(super) fn empty() -> Result<Page> {
-        let now = Instant::now();
-        let parts = Parts {
-            wanted: Vec::new(),
-            videos: Vec::new(),
-            authors: BTreeMap::new(),
-            generations: BTreeMap::new(),
-            age_from: now,
-            asked_at: now,
-        };
-        Page::new(parts, "")
+        Page::new(&[], Vec::new(), BTreeMap::new(), Instant::now(), "")
     }
 
-    /// Every author has to be among the parts.
-    pub(super) fn new(parts: Parts, media_base: &str) -> Result<Page> {
-        let Parts { wanted, videos, authors, generations, age_from, asked_at } = parts;
+    /// `videos`: the visible ones of those that are shown; `authors`: theirs, and no other. All of these were good for a
+    /// request of `looked_at`.
+    pub(super) fn new(
+        wanted: &[VideoId],
+        videos: Vec<Arc<VideoCard>>,
+        authors: BTreeMap<UserId, Arc<UserCard>>,
+        looked_at: Instant,
+        media_base: &str,
+    ) -> Result<Page> {
         let shown: Vec<Video> = videos
             .iter()
-            .map(|video| match authors.get(&video.record.author) {
-                Some(author) => Ok(view::video(media_base, video.clone(), author.clone())),
-                None => Err(Error::internal(format!("video {} has no author", video.record.id))),
+            .map(|video| match authors.get(&video.value.record.author) {
+                Some(author) => Ok(view::video(media_base, &video.value, view::user(&author.value, false), false)),
+                None => Err(Error::internal(format!("video {} has no author", video.value.record.id))),
             })
             .collect::<Result<_>>()?;
         let author_ids: Vec<UserId> = authors.keys().copied().collect();
         let author_places =
-            videos.iter().filter_map(|video| author_ids.binary_search(&video.record.author).ok()).collect();
+            videos.iter().filter_map(|video| author_ids.binary_search(&video.value.record.author).ok()).collect();
         let (last, following) = (wanted.iter().take(PAGE).next_back(), wanted.get(PAGE));
         let next_time = last.map_or(0, |last| next_time(*last, following.copied(), view::now_ms()));
         let (text, places) = text::write(shown, next_time)?;
@@ -86,12 +68,10 @@ impl Page {
         let mut hasher = DefaultHasher::new();
         hasher.write(&text);
         Ok(Page {
-            wanted,
+            wanted: wanted.to_vec(),
             videos,
             authors,
-            generations,
-            age_from,
-            asked_at,
+            looked_at,
             text: text.into(),
             places,
             author_places,
@@ -101,9 +81,9 @@ impl Page {
         })
     }
 
-    /// Whether nothing of it has changed through this process.
-    pub(super) fn is_unmarked(&self, marks: &Marks) -> bool {
-        self.generations.iter().all(|(id, generation)| marks.generation(*id) == *generation)
+    pub(super) fn is_good(&self, judge: &Judge<'_>) -> bool {
+        self.videos.iter().all(|video| video.is_good_at(judge, self.looked_at))
+            && self.authors.values().all(|author| author.is_good_at(judge, self.looked_at))
     }
 
     /// For those who are not signed in.
@@ -131,7 +111,7 @@ impl Page {
         if self.videos.is_empty() {
             return Ok(self.text.clone());
         }
-        let videos = self.videos.iter().map(|video| video.record.id);
+        let videos = self.videos.iter().map(|video| video.value.record.id);
         let flags = snapshot::flags(run, viewer, videos, self.authors.keys().copied()).await?;
         let mut text = self.text.to_vec();
         for ((places, author), is_liked) in self.places.iter().zip(&self.author_places).zip(flags.liked) {

@@ -76,11 +76,11 @@ mod tests {
             favorites: 3,
             follows: 4,
             followers: 5,
-            is_followed: false,
         };
         let (object, title) = ("0123456789abcdef0123456789abcdef.mp4".to_owned(), title.to_owned());
         let record = VideoRecord { id: VideoId(number), author: author.id, title, object, cover: true };
-        view::video("http://host", CountedVideo { record, favorites: 6, comments: 7, is_liked: false }, author)
+        let video = CountedVideo { record, favorites: 6, comments: 7 };
+        view::video("http://host", &video, view::user(&author, false), false)
     }
 
     #[test]

@@ -17,13 +17,13 @@ pub fn shown_ms(id: u64) -> i64 {
     id::unix_ms_of(id).min(now_ms())
 }
 
-pub fn user(record: UserRecord) -> User {
+pub fn user(record: &UserRecord, is_follow: bool) -> User {
     User {
         id: record.id,
-        name: record.name,
+        name: record.name.clone(),
         follow_count: record.follows,
         follower_count: record.followers,
-        is_follow: record.is_followed,
+        is_follow,
         total_favorited: record.favorited,
         work_count: record.works,
         favorite_count: record.favorites,
@@ -34,21 +34,21 @@ pub fn user(record: UserRecord) -> User {
 }
 
 /// `media_base`: public base of media addresses, without a slash at its end.
-pub fn video(media_base: &str, video: CountedVideo, author: UserRecord) -> Video {
-    let record = video.record;
+pub fn video(media_base: &str, video: &CountedVideo, author: User, is_favorite: bool) -> Video {
+    let record = &video.record;
     let cover_url = match record.object.parse::<VideoName>() {
         Ok(name) => format!("{media_base}/{}", cover_path(name, record.cover)),
         Err(_) => String::new(),
     };
     Video {
         id: record.id,
-        author: user(author),
+        author,
         play_url: format!("{media_base}/video/{}", record.object),
         cover_url,
         favorite_count: video.favorites,
         comment_count: video.comments,
-        is_favorite: video.is_liked,
-        title: record.title,
+        is_favorite,
+        title: record.title.clone(),
         create_time: shown_ms(record.id.0),
     }
 }

@@ -35,7 +35,7 @@ pub async fn fill(stores: World, sizes: &Sizes) -> Result<()> {
     let planned = world::plan(sizes.seed, sizes.users, sizes.videos);
     let users = register_users(&run, &stores.archive, &planned.users).await?;
     // Videos are published in the planned order: how many there are says where an earlier run stopped.
-    let present: u64 = user::get_many(&run, users.iter().copied(), None).await?.values().map(|user| user.works).sum();
+    let present: u64 = user::get_many(&run, users.iter().copied()).await?.values().map(|user| user.works).sum();
     let wanted = planned.videos.get(present as usize..).unwrap_or_default();
     if !wanted.is_empty() {
         publish_videos(&stores, &run, sizes.seed, planned.clips, &users, wanted).await?;

@@ -42,18 +42,18 @@ pub async fn fill(run: &Arc<Run>, users: &[UserId], world: &World, social: &Soci
 
 /// The ids of the planned videos, each user's in the order in which they were published.
 async fn video_ids(run: &Arc<Run>, users: &[UserId], world: &World) -> Result<Vec<Option<VideoId>>> {
-    let records = user::get_many(run, users.iter().copied(), None).await?;
+    let records = user::get_many(run, users.iter().copied()).await?;
     let mut works = BTreeMap::new();
     for record in records.values().filter(|record| record.works > 0) {
-        let newest_first = video::works(run, record.id, None, record.works as usize).await?;
-        works.insert(record.id, newest_first.into_iter().rev());
+        let newest_first = video::works(record.id, None, record.works as usize).read(run).await?.numbers()?;
+        works.insert(record.id, newest_first.into_iter().rev().map(VideoId));
     }
     Ok(world.videos.iter().map(|planned| works.get_mut(&users[planned.author])?.next()).collect())
 }
 
 /// How many follows and likes the users have made.
 async fn edge_counts(run: &Arc<Run>, users: &[UserId]) -> Result<(u64, u64)> {
-    let records = user::get_many(run, users.iter().copied(), None).await?;
+    let records = user::get_many(run, users.iter().copied()).await?;
     Ok(records.values().fold((0, 0), |sum, user| (sum.0 + user.follows, sum.1 + user.favorites)))
 }
 
@@ -94,7 +94,7 @@ async fn like(
 /// Gives how many comments were added.
 async fn say(run: &Arc<Run>, users: &[UserId], videos: &[Option<VideoId>], social: &Social) -> Result<u64> {
     let present: Vec<VideoId> = videos.iter().copied().flatten().collect();
-    let records = video::get_many(run, &present, None).await?;
+    let records = video::get_many(run, &present).await?;
     let counts: BTreeMap<VideoId, u64> = records.iter().map(|video| (video.record.id, video.comments)).collect();
     let missing: Vec<(VideoId, &[PlannedComment])> = videos
         .iter()

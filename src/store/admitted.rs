@@ -38,6 +38,8 @@ pub struct Admitted {
 
 /// Runs of Redis as they were admitted: shared by all threads' connections to them.
 pub struct Admission {
+    /// No two admissions of a process have the same.
+    number: u64,
     pub nodes: Vec<NodeRun>,
     buckets: Vec<Admitted>,
     /// The highest id of each bucket that this process has seen in this run.
@@ -48,8 +50,15 @@ pub struct Admission {
 impl Admission {
     /// `buckets`: one for each of [`Bucket::all`].
     pub fn new(nodes: Vec<NodeRun>, buckets: Vec<Admitted>) -> Admission {
+        static NUMBER: AtomicU64 = AtomicU64::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let floors = buckets.iter().map(|_| AtomicU64::new(0)).collect();
-        Admission { nodes, buckets, floors, doubt: watch::channel(Doubt::None).0 }
+        Admission { number, nodes, buckets, floors, doubt: watch::channel(Doubt::None).0 }
+    }
+
+    /// No two admissions of a process have the same.
+    pub(super) fn number(&self) -> u64 {
+        self.number
     }
 
     /// Whether both say the same, doubts and floors aside.
@@ -97,6 +106,11 @@ impl Admission {
     pub async fn doubted_more(&self, known: Doubt) -> Doubt {
         // The sender lives as long as `self`.
         self.doubt.subscribe().wait_for(|doubt| *doubt > known).await.map_or(known, |doubt| *doubt)
+    }
+
+    /// Whether a head is what every read believes. `floor`: of before it was asked for.
+    pub(super) fn is_as_admitted(&self, bucket: Bucket, floor: u64, head: Option<Head>) -> bool {
+        head.is_some_and(|head| head.open && head.epoch == self.epoch(bucket) && head.last >= floor)
     }
 
     /// What a head says that is not the open one that was expected.

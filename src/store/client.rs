@@ -11,11 +11,13 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use fred::clients::Client as FredClient;
 use fred::error::{Error as FredError, ErrorKind};
-use fred::interfaces::{ClientLike, HashesInterface, KeysInterface, SetsInterface};
+use fred::interfaces::{ClientLike, HashesInterface, KeysInterface, PubsubInterface, SetsInterface, TrackingInterface};
+use fred::types::client::Invalidation;
 use fred::types::config::{Config, ReconnectError, Server, ServerConfig, UnresponsiveConfig};
-use fred::types::{Builder, ClusterHash, CustomCommand, Key, Value};
+use fred::types::{Builder, ClusterHash, CustomCommand, Key, RespVersion, Value};
 use futures_util::FutureExt;
 use futures_util::future::join_all;
+use tokio::sync::broadcast::{self, error::RecvError, error::TryRecvError};
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
@@ -27,6 +29,11 @@ const COMMANDS_IN_FLIGHT_MAX: usize = 50_000;
 
 /// The library's pipeline copies every command, and waits for each to be queued; a few go faster without it.
 const SENT_SINGLY_MAX: usize = 4;
+/// Turns of Redis' loop whose changes may wait to be taken; more of them are [`Told::TooMuch`].
+const CHANGES_WAITING_MAX: usize = 1_024;
+/// Nobody publishes there: what a subscriber does not take in time Redis bounds (`client-output-buffer-limit pubsub`),
+/// what it tells others of their keys it does not.
+const IDLE_CHANNEL: &str = "riffle";
 /// Of most ids.
 const NUMBER_BYTES: usize = 16;
 
@@ -136,6 +143,13 @@ impl Address {
         }
     }
 
+    /// That of a node, from how it is displayed: the only one, or one of a cluster.
+    pub(super) fn of(&self, node: &str) -> Result<Address> {
+        let named = self.hosts().into_iter().find(|host| host.to_string() == node);
+        let of_cluster = || node.rsplit_once(':').and_then(|(host, port)| Some(self.at(host, port.parse().ok()?)));
+        named.or_else(of_cluster).ok_or_else(|| Error::internal(format!("{node} is no address")))
+    }
+
     /// Another node of the same cluster, entered in the same way.
     pub fn at(&self, host: &str, port: u16) -> Address {
         self.on(Server::new(host, port))
@@ -162,7 +176,32 @@ pub(super) fn slot_of(key: &str) -> u16 {
 impl Client {
     /// Connects on the present runtime; `timeout` bounds connecting and every later answer.
     pub async fn connect(address: &Address, timeout: Duration) -> Result<Client> {
-        let fred = Builder::from_config(address.0.clone())
+        Client::open(Builder::from_config(address.0.clone()), timeout).await
+    }
+
+    /// The same, on a connection that Redis tells of every change of a key that begins with one of `prefixes`, whoever
+    /// makes it, from when this returns.
+    pub(super) async fn connect_watching(
+        address: &Address,
+        timeout: Duration,
+        prefixes: &[&str],
+    ) -> Result<(Client, Changes)> {
+        let mut builder = Builder::from_config(Config { version: RespVersion::RESP3, ..address.0.clone() });
+        builder.with_performance_config(|performance| performance.broadcast_channel_capacity = CHANGES_WAITING_MAX);
+        let client = Client::open(builder, timeout).await?;
+        let changes = Changes(client.fred.invalidation_rx());
+        let began = async {
+            client.fred.subscribe(IDLE_CHANNEL).await?;
+            client.fred.start_tracking(prefixes.to_vec(), true, false, false, false).await
+        };
+        match began.await {
+            Ok(()) => Ok((client, changes)),
+            Err(error) => Err(Error::unavailable(format!("Redis does not tell of changes: {error}"))),
+        }
+    }
+
+    async fn open(mut builder: Builder, timeout: Duration) -> Result<Client> {
+        let fred = builder
             .with_performance_config(|performance| performance.default_command_timeout = timeout)
             .with_connection_config(|connection| {
                 connection.connection_timeout = timeout;
@@ -260,6 +299,45 @@ impl Client {
             }
         })
     }
+}
+
+/// What Redis tells of changes.
+pub(super) struct Changes(broadcast::Receiver<Invalidation>);
+
+pub(super) enum Told {
+    /// Keys that were changed or removed.
+    Changed(Vec<Bytes>),
+    /// More than could be taken: some of it is lost.
+    TooMuch,
+}
+
+impl Changes {
+    /// An error: the connection has ended.
+    pub(super) async fn next(&mut self) -> Result<Told> {
+        match self.0.recv().await {
+            Ok(invalidation) => Ok(told(invalidation)),
+            Err(RecvError::Lagged(_)) => Ok(Told::TooMuch),
+            Err(RecvError::Closed) => Err(no_more_changes()),
+        }
+    }
+
+    /// What has come already.
+    pub(super) fn at_once(&mut self) -> Result<Option<Told>> {
+        match self.0.try_recv() {
+            Ok(invalidation) => Ok(Some(told(invalidation))),
+            Err(TryRecvError::Lagged(_)) => Ok(Some(Told::TooMuch)),
+            Err(TryRecvError::Empty) => Ok(None),
+            Err(TryRecvError::Closed) => Err(no_more_changes()),
+        }
+    }
+}
+
+fn told(invalidation: Invalidation) -> Told {
+    Told::Changed(invalidation.keys.into_iter().map(Key::into_bytes).collect())
+}
+
+fn no_more_changes() -> Error {
+    Error::unavailable("Redis: the connection that tells of changes ended")
 }
 
 /// The library writes out every command that it does not know by name at once, a system call for each; what long

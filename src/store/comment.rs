@@ -4,13 +4,12 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::client::Command;
 use super::keys;
 use super::reply::Reply;
-use super::run::{Home, Read, Run};
+use super::run::{Home, Run};
 use super::script;
-use super::timeline;
-use crate::error::{Code, Error, Result};
+use super::timeline::{List, Names, Owner};
+use crate::error::{Error, Result};
 use crate::id::{UserId, VideoId};
 use crate::model::CommentRecord;
 
@@ -47,12 +46,12 @@ pub async fn delete(run: &Arc<Run>, video: VideoId, comment: u64, actor: UserId)
 }
 
 /// One page of a video's comments, newest first: at most `limit` ids below `before`; 100007 for an unknown video.
-pub async fn list(run: &Arc<Run>, video: VideoId, before: Option<u64>, limit: usize) -> Result<Vec<CommentRecord>> {
-    let mut read = Read::new(run);
-    read.push(video.bucket(), Command::new("EXISTS").arg(keys::video(video)));
-    read.push(video.bucket(), timeline::newest_below(keys::comments(video), before, limit));
-    match &read.send().await?[..] {
-        [exists, comments] if exists.number()? == Some(1) => comments.array()?.iter().map(record).collect(),
-        _ => Err(Code::NoVideo.into()),
-    }
+pub fn list(video: VideoId, before: Option<u64>, limit: usize) -> List {
+    let (owner, key) = (Owner::Video(video), keys::comments(video));
+    List { owner, key, names: Names::Users, with_places: false, before, limit }
+}
+
+/// From the answer to [`list`], whose names are the comments' authors.
+pub fn records(comments: &Reply) -> Result<Vec<CommentRecord>> {
+    comments.array()?.iter().map(record).collect()
 }

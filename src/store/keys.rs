@@ -142,6 +142,29 @@ pub fn installation(bucket: Bucket) -> String {
     format!("riffle:{{{bucket}}}")
 }
 
+/// How the keys of [`user`], [`video`] and [`feed`] begin, and no other key.
+pub const WATCHED_PREFIXES: &[&str] = &["user:", "video:", "latest:"];
+
+/// What a key that begins so belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Watched {
+    /// The user or video of this id.
+    Entity(u64),
+    /// The order of the feed.
+    Order,
+}
+
+impl Watched {
+    /// `None`: riffle never makes such a key.
+    pub fn of(key: &[u8]) -> Option<Watched> {
+        let key = std::str::from_utf8(key).ok()?;
+        match key.rsplit_once(':')? {
+            ("latest", _) => Some(Watched::Order),
+            (_, id) => id.parse().ok().map(Watched::Entity),
+        }
+    }
+}
+
 /// The fields in the hash of [`user`] that go with what they tell of.
 pub const USER_FIELDS: &[(&str, Scope)] = &[
     ("works", Scope::Videos),
@@ -230,6 +253,21 @@ mod tests {
         for key in [feed(), feed_floor(), installation(Bucket::FEED), head(Bucket::FEED)] {
             assert_eq!(bucket_of(&key), Some(Bucket::FEED), "{key}");
         }
+    }
+
+    #[test]
+    fn a_watched_key_tells_whose_it_is() {
+        let id = Bucket::new(42).unwrap().id_at(1_000);
+        for (key, watched) in [
+            (user(UserId(id)), Some(Watched::Entity(id))),
+            (video(VideoId(id)), Some(Watched::Entity(id))),
+            (feed(), Some(Watched::Order)),
+            ("user:{b042}:x".to_owned(), None),
+            ("user".to_owned(), None),
+        ] {
+            assert_eq!(Watched::of(key.as_bytes()), watched, "{key}");
+        }
+        assert!(!WATCHED_PREFIXES.iter().any(|prefix| feed_floor().starts_with(prefix)));
     }
 
     #[test]

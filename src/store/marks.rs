@@ -1,21 +1,144 @@
-//! Which videos and users changed through this process, so that whoever keeps what he read of them reads it again.
+//! Whether what was read of an entity is still true: which videos and users changed, through this process or any other.
+//!
+//! Two sources tell of changes. A handler marks what it changed before its client is answered, so that this process never
+//! shows less than it has answered. And Redis tells [`super::watch`] of every change by anyone, of which a reader needs to
+//! see only what is older than `feed_age_ms`: what is younger than that is shown without it, so that a page that changes
+//! all the time is read four times a second and not each time.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
-/// Ids that share a generation cost each other a needless read now and then, never a missed one.
-const GENERATIONS: usize = 4096;
+use arc_swap::ArcSwapOption;
+
+use super::admitted::Admission;
+
+/// Ids that share a generation cost each other a needless read now and then, never a missed one. So many that tens of
+/// thousands of changes a second leave what they do not concern alone for seconds; 1 MiB, used as far as ids come by.
+const GENERATIONS: usize = 1 << 18;
 /// Turns every id into evenly spread high bits: 2^64 divided by the golden ratio.
 const SPREAD: u64 = 0x9E37_79B9_7F4A_7C15;
 
-/// A generation for each id, raised *after* the script that changed the id's entity has answered. Who takes the
-/// generation *before* he asks Redis, and finds it the same later, has seen every change that was answered by then.
-pub struct Marks {
-    generations: Box<[AtomicU64]>,
+/// A number for each id, raised *after* the id's entity was changed. Who takes it *before* he asks Redis, and finds it
+/// the same later, has seen every change that it was raised for by then.
+struct Generations(Box<[AtomicU32]>);
+
+impl Generations {
+    fn new() -> Generations {
+        Generations((0..GENERATIONS).map(|_| AtomicU32::new(0)).collect())
+    }
+
+    fn raise(&self, id: u64) {
+        self.of(id).fetch_add(1, Ordering::SeqCst);
+    }
+
+    fn get(&self, id: u64) -> u32 {
+        self.of(id).load(Ordering::SeqCst)
+    }
+
+    fn of(&self, id: u64) -> &AtomicU32 {
+        &self.0[(id.wrapping_mul(SPREAD) >> (64 - GENERATIONS.ilog2())) as usize]
+    }
 }
 
-impl Default for Marks {
-    fn default() -> Marks {
-        Marks { generations: (0..GENERATIONS).map(|_| AtomicU64::new(0)).collect() }
+pub struct Marks {
+    /// Through this process.
+    changed: Generations,
+    /// Through anyone, as Redis told.
+    told: Generations,
+    vigil: ArcSwapOption<Vigil>,
+    /// Longest that a change through another process goes unseen.
+    age_max: Duration,
+}
+
+/// A watch over the nodes of one admission, while it is kept.
+pub(super) struct Vigil {
+    admission: u64,
+    began: Instant,
+    /// In nanoseconds after `began`: what was read before may have changed unseen.
+    unbroken_since: AtomicU64,
+    nodes: Box<[Confirmed]>,
+}
+
+#[derive(Default)]
+struct Confirmed {
+    /// In nanoseconds after the vigil began: all that the node had answered by then is marked. 0: nothing yet.
+    by: AtomicU64,
+    /// Somebody looked since it was last asked.
+    is_wanted: AtomicBool,
+}
+
+impl Vigil {
+    /// From when each node of `admission` tells of what changes.
+    pub(super) fn begin(admission: &Admission) -> Vigil {
+        Vigil {
+            admission: admission.number(),
+            began: Instant::now(),
+            unbroken_since: AtomicU64::new(0),
+            nodes: admission.nodes.iter().map(|_| Confirmed::default()).collect(),
+        }
+    }
+
+    /// All changes that the node at `place` had answered by `by` are marked.
+    pub(super) fn confirm(&self, place: usize, by: Instant) {
+        self.nodes[place].by.store(self.nanoseconds(by), Ordering::Release);
+    }
+
+    /// Whether anyone wanted to know since the last call.
+    pub(super) fn is_wanted(&self, place: usize) -> bool {
+        self.nodes[place].is_wanted.swap(false, Ordering::Relaxed)
+    }
+
+    /// Some of what was told before now is lost.
+    pub(super) fn missed(&self) {
+        self.unbroken_since.fetch_max(self.nanoseconds(Instant::now()), Ordering::AcqRel);
+    }
+
+    fn nanoseconds(&self, time: Instant) -> u64 {
+        time.saturating_duration_since(self.began).as_nanos() as u64
+    }
+
+    fn time(&self, nanoseconds: u64) -> Instant {
+        self.began + Duration::from_nanos(nanoseconds)
+    }
+
+    /// What may be shown at `now` however old it is, unless it is marked.
+    fn vouches(&self, now: Instant, age_max: Duration) -> Option<Vouched> {
+        let mut confirmed = u64::MAX;
+        for node in &self.nodes {
+            confirmed = confirmed.min(node.by.load(Ordering::Acquire));
+            // Looked at first: writing what is there already would move the line between the cores.
+            if !node.is_wanted.load(Ordering::Relaxed) {
+                node.is_wanted.store(true, Ordering::Relaxed);
+            }
+        }
+        let is_kept = confirmed > 0 && self.time(confirmed) + age_max >= now;
+        // Looked at after what is confirmed: a loss is noted before the next confirmation.
+        let since = self.time(self.unbroken_since.load(Ordering::Acquire));
+        is_kept.then_some(Vouched { admission: self.admission, since })
+    }
+}
+
+/// What was read through this admission, and no earlier.
+#[derive(Clone, Copy)]
+struct Vouched {
+    admission: u64,
+    since: Instant,
+}
+
+/// To be taken before Redis is asked for an entity; tells later whether the answer is still true.
+#[derive(Debug, Clone, Copy)]
+pub struct Stamp {
+    asked_at: Instant,
+    /// Through which it was asked.
+    admission: u64,
+    changed: u32,
+    told: u32,
+}
+
+impl Stamp {
+    pub fn is_later_than(&self, other: &Stamp) -> bool {
+        self.asked_at > other.asked_at
     }
 }
 
@@ -23,41 +146,76 @@ impl Marks {
     /// What stands for the order of the feed: no entity has this id.
     pub const ORDER: u64 = 0;
 
+    /// `age_max`: longest that a change through another process may go unseen.
+    pub fn new(age_max: Duration) -> Marks {
+        Marks { changed: Generations::new(), told: Generations::new(), vigil: ArcSwapOption::empty(), age_max }
+    }
+
     /// To be called once Redis has answered, whatever it answered, and before the client is.
     pub fn changed(&self, ids: impl IntoIterator<Item = u64>) {
-        for id in ids {
-            self.of(id).fetch_add(1, Ordering::SeqCst);
-        }
+        ids.into_iter().for_each(|id| self.changed.raise(id));
     }
 
-    pub fn generation(&self, id: u64) -> u64 {
-        self.of(id).load(Ordering::SeqCst)
+    /// Of an entity that is asked for after this, through `admission`.
+    pub fn stamp(&self, id: u64, admission: &Admission) -> Stamp {
+        let asked_at = Instant::now();
+        Stamp { asked_at, admission: admission.number(), changed: self.changed.get(id), told: self.told.get(id) }
     }
 
-    fn of(&self, id: u64) -> &AtomicU64 {
-        &self.generations[(id.wrapping_mul(SPREAD) >> (64 - GENERATIONS.ilog2())) as usize]
+    /// What may be shown to a request that began at `begun`.
+    pub fn judge(&self, begun: Instant) -> Judge<'_> {
+        // Before any generation is looked at: what is confirmed is marked.
+        let vouched = self.vigil.load().as_ref().and_then(|vigil| vigil.vouches(begun, self.age_max));
+        Judge { marks: self, begun, vouched }
+    }
+
+    pub(super) fn age_max(&self) -> Duration {
+        self.age_max
+    }
+
+    /// Redis told that the entity changed.
+    pub(super) fn tell(&self, id: u64) {
+        self.told.raise(id);
+    }
+
+    pub(super) fn watched_by(&self, vigil: Option<Arc<Vigil>>) {
+        self.vigil.store(vigil);
+    }
+}
+
+/// What may be shown to one request.
+pub struct Judge<'a> {
+    marks: &'a Marks,
+    begun: Instant,
+    vouched: Option<Vouched>,
+}
+
+impl Judge<'_> {
+    pub fn begun(&self) -> Instant {
+        self.begun
+    }
+
+    /// Whether what was read of an entity shows every change that this process had answered when the request arrived, and
+    /// every change that anyone had answered `feed_age_ms` before.
+    pub fn is_good(&self, id: u64, stamp: &Stamp) -> bool {
+        self.is_good_at(stamp.asked_at, id, stamp)
+    }
+
+    /// The same, where the entity was found good for a request of `looked_at`.
+    pub fn is_good_at(&self, looked_at: Instant, id: u64, stamp: &Stamp) -> bool {
+        let shows_own = looked_at >= self.begun || self.marks.changed.get(id) == stamp.changed;
+        shows_own && (stamp.asked_at + self.marks.age_max >= self.begun || self.is_vouched(id, stamp))
+    }
+
+    fn is_vouched(&self, id: u64, stamp: &Stamp) -> bool {
+        self.vouched.is_some_and(|vouched| {
+            vouched.admission == stamp.admission
+                && vouched.since <= stamp.asked_at
+                && self.marks.told.get(id) == stamp.told
+        })
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::id::Bucket;
-
-    #[test]
-    fn a_change_raises_the_generation_of_its_ids() {
-        let marks = Marks::default();
-        let before = marks.generation(8_192_001);
-        marks.changed([8_192_001, 7]);
-        assert_ne!(marks.generation(8_192_001), before);
-    }
-
-    #[test]
-    fn neighbouring_ids_rarely_share_a_generation() {
-        let marks = Marks::default();
-        let ids = |ms: u64| (0..32).map(move |number| Bucket::new(number * 8).unwrap().id_at(ms));
-        marks.changed(ids(60_000_000_000));
-        let disturbed = ids(60_000_000_001).filter(|id| marks.generation(*id) > 0).count();
-        assert!(disturbed <= 4, "{disturbed} of 32");
-    }
-}
+#[path = "marks_tests.rs"]
+mod tests;

@@ -1,6 +1,7 @@
 //! Redis: all that a request reads or changes. [`keys`] is the whole data model, [`run`] the only way in.
 
 mod admitted;
+pub mod cards;
 mod client;
 pub mod cluster;
 pub mod comment;
@@ -20,17 +21,22 @@ pub mod relation;
 mod reply;
 mod run;
 pub mod script;
+pub mod sight;
 mod slot;
 pub mod snapshot;
 mod timeline;
 pub mod user;
 pub mod verify;
 pub mod video;
+pub mod watch;
 
 pub use admitted::{Admission, Admitted, Doubt, Head, NodeRun};
+pub use cards::Cards;
 pub use client::{Address, Client, Command, Fault};
-pub use marks::Marks;
+pub use marks::{Judge, Marks, Stamp};
 pub use reply::Reply;
 pub use run::{Home, Run};
 pub use script::load_all as load_scripts;
+pub use sight::Sight;
 pub use slot::Slot;
+pub use timeline::{List, entries};

@@ -21,7 +21,8 @@ use super::membership;
 use super::reply::Reply;
 use super::run::{Home, Read, Run};
 use super::script;
-use super::timeline;
+use super::sight::Sight;
+use super::timeline::{self, List, Names, Owner};
 use crate::error::{Code, Error, Result};
 use crate::id::{Bucket, UserId, bucket_of};
 use crate::model::{Entry, Order};
@@ -92,23 +93,25 @@ pub struct Window {
     subsets: u64,
 }
 
-/// The newest entries below `before`, at most `limit`; 100006 for an unknown user.
-pub async fn window(run: &Arc<Run>, order: Order, before: Option<u64>, limit: usize) -> Result<Window> {
-    let (user, bucket) = (order.user(), order.user().bucket());
-    let mut read = Read::new(run);
-    read.push(bucket, timeline::newest_below(order.key(), before, limit).arg("WITHSCORES"));
-    // Asked last: what is removed meanwhile lies below it.
-    let fields = ["name", order.floor_field(), "follower_sets"];
-    read.push(bucket, Command::new("HMGET").arg(keys::user(user)).args(fields.map(Bytes::from)));
-    let replies = read.send().await?;
-    let [entries, fields] = &replies[..] else { return Err(Error::internal("two questions without two answers")) };
-    match fields.array()? {
-        [name, floor, subsets] if *name != Reply::Nil => Ok(Window {
-            entries: timeline::entries(entries)?,
+/// A page of it, as far as Redis keeps it; 100006 for an unknown user.
+pub fn list(order: Order, before: Option<u64>, limit: usize) -> List {
+    let names = if matches!(order, Order::Liked(_)) { Names::Videos } else { Names::Users };
+    List { owner: Owner::User(order.user()), key: order.key(), names, with_places: true, before, limit }
+}
+
+/// What Redis keeps of a page.
+pub async fn window(sight: &mut Sight<'_>, order: Order, list: &List) -> Result<Window> {
+    // Asked after the entries: what is removed meanwhile lies below it.
+    let fields = [order.floor_field(), "follower_sets"].map(Bytes::from);
+    let fields = Command::new("HMGET").arg(keys::user(order.user())).args(fields);
+    let (entries, fields) = sight.list_with(list, vec![fields]).await?;
+    match fields.first().unwrap_or(&Reply::Nil).array()? {
+        [floor, subsets] => Ok(Window {
+            entries: timeline::entries(&entries)?,
             floor: floor.number()?.unwrap_or(0),
             subsets: subsets.number()?.unwrap_or(1),
         }),
-        _ => Err(Code::NoUser.into()),
+        _ => Err(Error::internal("two fields were asked for and not told")),
     }
 }
 

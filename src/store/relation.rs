@@ -2,15 +2,14 @@
 
 use std::sync::Arc;
 
-use super::client::Command;
 use super::edge::{self, Edge};
 use super::keys;
-use super::run::{Read, Run};
+use super::run::Run;
 use super::script;
-use super::timeline;
-use crate::error::{Code, Result};
+use super::timeline::{List, Names, Owner};
+use crate::error::Result;
 use crate::id::UserId;
-use crate::model::{EdgeRow, Entry};
+use crate::model::EdgeRow;
 
 fn edge(follower: UserId, followed: UserId) -> Edge {
     Edge {
@@ -60,12 +59,6 @@ pub async fn deliver(run: &Arc<Run>, row: &EdgeRow, version: u64) -> Result<()> 
 }
 
 /// One page of a user's friends, the last one first: entries below `before`; 100006 for an unknown user.
-pub async fn friends(run: &Arc<Run>, user: UserId, before: Option<u64>, limit: usize) -> Result<Vec<Entry>> {
-    let mut read = Read::new(run);
-    read.push(user.bucket(), Command::new("EXISTS").arg(keys::user(user)));
-    read.push(user.bucket(), timeline::newest_below(keys::friends(user), before, limit).arg("WITHSCORES"));
-    match &read.send().await?[..] {
-        [exists, entries] if exists.number()? == Some(1) => timeline::entries(entries),
-        _ => Err(Code::NoUser.into()),
-    }
+pub fn friends(user: UserId, before: Option<u64>, limit: usize) -> List {
+    List { owner: Owner::User(user), key: keys::friends(user), names: Names::Users, with_places: true, before, limit }
 }

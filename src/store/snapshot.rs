@@ -1,4 +1,4 @@
-//! What a snapshot of the feed asks of Redis: all of a page in one trip, and what a viewer adds to it in another.
+//! What a snapshot of the feed asks of Redis: the order of the newest videos, and what a viewer adds to a page.
 
 use std::sync::Arc;
 
@@ -7,9 +7,8 @@ use super::client::Command;
 use super::feed::order_below;
 use super::keys;
 use super::membership;
+use super::reply::Reply;
 use super::run::{Read, Run};
-use super::user::{self, UserRecord};
-use super::video::{self, CountedVideo};
 use crate::error::{Error, Result};
 use crate::id::{Bucket, UserId, VideoId};
 
@@ -35,45 +34,21 @@ pub struct OrderTold {
     pub floor: u64,
 }
 
-/// What one trip told; `None` for a video that is not visible and a user that does not exist.
-pub struct Told {
-    pub order: Option<OrderTold>,
-    pub videos: Vec<Option<CountedVideo>>,
-    pub users: Vec<Option<UserRecord>>,
+/// [`order_told`] decodes the answers.
+pub fn order_asked(order: OrderAsked) -> Vec<(Bucket, Command)> {
+    let count = Command::new("ZCOUNT").arg(keys::feed()).arg(order.counted_from.to_string()).arg("+inf");
+    let floor = Command::new("GET").arg(keys::feed_floor());
+    let head = Command::new("GET").arg(keys::head(Bucket::FEED));
+    [order_below(None, order.newest), count, floor, head].map(|command| (Bucket::FEED, command)).into()
 }
 
-/// One trip, the answers in the order of the questions. Signed out: nothing in it depends on a viewer.
-pub async fn read(run: &Arc<Run>, order: Option<OrderAsked>, videos: &[VideoId], users: &[UserId]) -> Result<Told> {
-    let mut read = Read::new(run);
-    for id in videos {
-        read.push(id.bucket(), video::command(*id));
-    }
-    for id in users {
-        read.push(id.bucket(), user::command(*id));
-    }
-    if let Some(order) = order {
-        read.push(Bucket::FEED, order_below(None, order.newest));
-        let from = Command::new("ZCOUNT").arg(keys::feed()).arg(order.counted_from.to_string()).arg("+inf");
-        read.push(Bucket::FEED, from);
-        read.push(Bucket::FEED, Command::new("GET").arg(keys::feed_floor()));
-        read.push(Bucket::FEED, Command::new("GET").arg(keys::head(Bucket::FEED)));
-    }
-    let replies = read.send().await?;
-    let (of_videos, rest) = replies.split_at(videos.len());
-    let (of_users, of_order) = rest.split_at(users.len());
-    let order = match of_order {
-        [newest, count, floor, head] => Some(OrderTold {
-            epoch: head.text()?.and_then(Head::parse).map(|head| head.epoch).ok_or_else(|| no_head("feed"))?,
-            newest: newest.numbers()?.into_iter().map(VideoId).collect(),
-            count: count.required_number()? as usize,
-            floor: floor.number()?.unwrap_or(0),
-        }),
-        _ => None,
-    };
-    Ok(Told {
-        order,
-        videos: videos.iter().zip(of_videos).map(|(id, reply)| video::counted(*id, reply)).collect::<Result<_>>()?,
-        users: users.iter().zip(of_users).map(|(id, reply)| user::record(*id, reply)).collect::<Result<_>>()?,
+pub fn order_told(replies: &[Reply]) -> Result<OrderTold> {
+    let [newest, count, floor, head] = replies else { return Err(Error::internal("the order was not told")) };
+    Ok(OrderTold {
+        epoch: head.text()?.and_then(Head::parse).map(|head| head.epoch).ok_or_else(|| no_head("feed"))?,
+        newest: newest.numbers()?.into_iter().map(VideoId).collect(),
+        count: count.required_number()? as usize,
+        floor: floor.number()?.unwrap_or(0),
     })
 }
 

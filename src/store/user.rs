@@ -11,10 +11,11 @@ use super::membership;
 use super::reply::Reply;
 use super::run::{Home, Read, Run};
 use super::script;
-use crate::error::{Code, Result};
+use crate::error::{Code, Error, Result};
 use crate::id::UserId;
 use crate::model::Registered;
 
+/// A user with his counts, in the eyes of all.
 #[derive(Debug, Clone, PartialEq)]
 pub struct UserRecord {
     pub id: UserId,
@@ -27,8 +28,6 @@ pub struct UserRecord {
     pub favorites: u64,
     pub follows: u64,
     pub followers: u64,
-    /// Whether the viewer follows this user.
-    pub is_followed: bool,
 }
 
 const FIELDS: [&str; 6] = ["name", "works", "favorited", "favorites", "follows", "followers"];
@@ -50,41 +49,38 @@ pub(super) fn record(id: UserId, reply: &Reply) -> Result<Option<UserRecord>> {
         favorites: count(2)?,
         follows: count(3)?,
         followers: count(4)?,
-        is_followed: false,
     }))
 }
 
-/// One user in the eyes of a viewer; an unknown one is 100006.
-pub async fn get(run: &Arc<Run>, id: UserId, viewer: Option<UserId>) -> Result<UserRecord> {
-    get_many(run, [id], viewer).await?.remove(&id).ok_or_else(|| Code::NoUser.into())
+/// One user; an unknown one is 100006.
+pub async fn get(run: &Arc<Run>, id: UserId) -> Result<UserRecord> {
+    get_many(run, [id]).await?.remove(&id).ok_or_else(|| Code::NoUser.into())
 }
 
-/// Those of `ids` that exist, in the eyes of a viewer and in one round trip.
-pub async fn get_many(
-    run: &Arc<Run>,
-    ids: impl IntoIterator<Item = UserId>,
-    viewer: Option<UserId>,
-) -> Result<BTreeMap<UserId, UserRecord>> {
+/// One user, and whether the viewer follows him, in one round trip; an unknown one is 100006.
+pub async fn get_for(run: &Arc<Run>, id: UserId, viewer: UserId) -> Result<(UserRecord, bool)> {
+    let mut read = Read::new(run);
+    read.push(id.bucket(), command(id));
+    read.push(viewer.bucket(), membership::command(keys::follows(viewer), [id.0]));
+    match &read.send().await?[..] {
+        [user, followed] => {
+            let user = record(id, user)?.ok_or(Code::NoUser)?;
+            Ok((user, membership::flags(followed)? == [true]))
+        }
+        _ => Err(Error::internal("two questions without two answers")),
+    }
+}
+
+/// Those of `ids` that exist, in one round trip.
+pub async fn get_many(run: &Arc<Run>, ids: impl IntoIterator<Item = UserId>) -> Result<BTreeMap<UserId, UserRecord>> {
     let ids: BTreeSet<UserId> = ids.into_iter().collect();
     let mut read = Read::new(run);
     for id in &ids {
         read.push(id.bucket(), command(*id));
     }
-    if let Some(viewer) = viewer
-        && !ids.is_empty()
-    {
-        read.push(viewer.bucket(), membership::command(keys::follows(viewer), ids.iter().map(|id| id.0)));
-    }
     let replies = read.send().await?;
-    let followed = replies.get(ids.len()).map(membership::flags).transpose()?.unwrap_or_default();
-    let mut users = BTreeMap::new();
-    for (place, (id, reply)) in ids.into_iter().zip(&replies).enumerate() {
-        if let Some(mut user) = record(id, reply)? {
-            user.is_followed = followed.get(place).copied().unwrap_or(false);
-            users.insert(id, user);
-        }
-    }
-    Ok(users)
+    let users = ids.into_iter().zip(&replies).map(|(id, reply)| Ok(record(id, reply)?.map(|user| (id, user))));
+    users.filter_map(Result::transpose).collect()
 }
 
 impl Home {

@@ -7,11 +7,10 @@ use quick_cache::sync::Cache;
 
 use super::client::Command;
 use super::keys;
-use super::membership;
 use super::reply::Reply;
 use super::run::{Home, Read, Run};
 use super::script;
-use super::timeline;
+use super::timeline::{List, Names, Owner};
 use crate::error::{Code, Result};
 use crate::id::{UserId, VideoId};
 use crate::model::VideoRecord;
@@ -19,14 +18,12 @@ use crate::model::VideoRecord;
 /// Authors that this process remembers: 16 bytes each, and as much again for the cache.
 const AUTHORS_KNOWN_MAX: usize = 100_000;
 
-/// A video with its counts, in the eyes of a viewer.
+/// A video with its counts, in the eyes of all.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CountedVideo {
     pub record: VideoRecord,
     pub favorites: u64,
     pub comments: u64,
-    /// Whether the viewer likes it.
-    pub is_liked: bool,
 }
 
 const FIELDS: [&str; 6] = ["author", "title", "object", "cover", "favorites", "comments"];
@@ -47,32 +44,19 @@ pub(super) fn counted(id: VideoId, reply: &Reply) -> Result<Option<CountedVideo>
         record: VideoRecord { id, author: UserId(author), title, object, cover },
         favorites: favorites.number()?.unwrap_or(0),
         comments: comments.number()?.unwrap_or(0),
-        is_liked: false,
     }))
 }
 
-/// The videos of `ids` in the eyes of a viewer, in their order and one round trip. Those that are not visible (their
-/// publishing is not finished) are left out.
-pub async fn get_many(run: &Arc<Run>, ids: &[VideoId], viewer: Option<UserId>) -> Result<Vec<CountedVideo>> {
+/// The videos of `ids`, in their order and one round trip. Those that are not visible (their publishing is not finished)
+/// are left out.
+pub async fn get_many(run: &Arc<Run>, ids: &[VideoId]) -> Result<Vec<CountedVideo>> {
     let mut read = Read::new(run);
     for id in ids {
         read.push(id.bucket(), command(*id));
     }
-    if let Some(viewer) = viewer
-        && !ids.is_empty()
-    {
-        read.push(viewer.bucket(), membership::command(keys::likes(viewer), ids.iter().map(|id| id.0)));
-    }
     let replies = read.send().await?;
-    let liked = replies.get(ids.len()).map(membership::flags).transpose()?.unwrap_or_default();
-    let mut videos = Vec::with_capacity(ids.len());
-    for (place, (id, reply)) in ids.iter().zip(&replies).enumerate() {
-        if let Some(mut video) = counted(*id, reply)? {
-            video.is_liked = liked.get(place).copied().unwrap_or(false);
-            videos.push(video);
-        }
-    }
-    Ok(videos)
+    let videos = ids.iter().zip(&replies).map(|(id, reply)| counted(*id, reply));
+    videos.filter_map(Result::transpose).collect()
 }
 
 /// Videos never vanish and their authors never change: what was read once is true.
@@ -108,15 +92,9 @@ pub async fn author(run: &Arc<Run>, id: VideoId) -> Result<UserId> {
 }
 
 /// One page of a user's videos, newest first: at most `limit` ids below `before`; 100006 for an unknown user.
-pub async fn works(run: &Arc<Run>, user: UserId, before: Option<u64>, limit: usize) -> Result<Vec<VideoId>> {
-    let mut read = Read::new(run);
-    read.push(user.bucket(), Command::new("EXISTS").arg(keys::user(user)));
-    read.push(user.bucket(), timeline::newest_below(keys::works(user), before, limit));
-    match &read.send().await?[..] {
-        [exists, _] if exists.number()? == Some(0) => Err(Code::NoUser.into()),
-        [_, ids] => Ok(ids.numbers()?.into_iter().map(VideoId).collect()),
-        _ => Ok(Vec::new()),
-    }
+pub fn works(user: UserId, before: Option<u64>, limit: usize) -> List {
+    let (owner, key) = (Owner::User(user), keys::works(user));
+    List { owner, key, names: Names::Videos, with_places: false, before, limit }
 }
 
 impl Home {

@@ -23,7 +23,7 @@ use crate::error::{Error, Result};
 use crate::id::Bucket;
 use crate::store::cluster::{self, Node, Nodes};
 use crate::store::recovery::{self as redis, Inspection};
-use crate::store::{Address, Admission, Admitted, Client, Doubt, NodeRun, Run, Slot};
+use crate::store::{self, Address, Admission, Admitted, Client, Doubt, Marks, NodeRun, Run, Slot};
 
 const RETRY_DELAY_MIN: Duration = Duration::from_millis(50);
 const RETRY_DELAY_MAX: Duration = Duration::from_secs(2);
@@ -200,6 +200,11 @@ impl Gate {
 
     pub(super) fn set_obstacle(&self, state: Option<&'static str>) {
         *self.obstacle.lock().unwrap_or_else(PoisonError::into_inner) = state;
+    }
+
+    /// Keeps a watch over what `slot` has, for ever.
+    pub async fn watch(self: Arc<Gate>, slot: Arc<Slot>, marks: Arc<Marks>) {
+        store::watch::keep(&self.redis, self.redis_timeout, &slot, &marks).await;
     }
 
     /// Has all supervisors look anew.

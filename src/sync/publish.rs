@@ -29,7 +29,7 @@ pub async fn publish(
 ) -> Result<VideoId> {
     let steps = async move {
         // A good token may name nobody, where the database was made anew; a row would wait for its author for ever.
-        user::get(&run, author, None).await?;
+        user::get(&run, author).await?;
         // Before the bytes are kept: a stopped Redis costs no file.
         let home = Home::new(&run, author.bucket());
         let id = VideoId(home.mint().await?);

@@ -40,7 +40,7 @@ impl World {
             config: config.clone(),
             gate: Arc::new(gate),
             archive,
-            marks: Arc::default(),
+            marks: Arc::new(Marks::new(config.feed_age_ms)),
             media,
             backlog,
             durable,

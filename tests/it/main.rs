@@ -44,3 +44,4 @@ mod trips;
 mod user;
 mod verify;
 mod warmup;
+mod watch;

@@ -178,35 +178,39 @@ async fn a_page_costs_few_round_trips_and_a_long_list_no_more_than_a_short_one()
     counter.server.store(server.pid(), Ordering::SeqCst);
     let token = format!("token={}", owner.token);
     let connection = counter.of_requests(&mut caller, &format!("/douyin/user/?{token}")).await;
-    for (path, list, trips_max, long) in [
-        (format!("/douyin/favorite/list/?{token}"), "video_list", 3, 1_000),
-        (format!("/douyin/publish/list/?{token}"), "video_list", 3, 1),
-        (format!("/douyin/relation/follow/list/?{token}"), "user_list", 2, 1_000),
-        (format!("/douyin/relation/follower/list/?{token}"), "user_list", 2, 1_000),
-        (format!("/douyin/relation/friend/list/?{token}"), "user_list", 3, 1_000),
-        (format!("/douyin/comment/list/?{token}&video_id={video}"), "comment_list", 2, 100),
-        (format!("/douyin/message/chat/?{token}&to_user_id={}", friend.id), "message_list", 1, 100),
+    // What is named for the first time may have to be asked for; what was named by a short list before, no more.
+    for (path, list, trips_max, trips_again, long) in [
+        (format!("/douyin/favorite/list/?{token}"), "video_list", 3, 1, 1_000),
+        (format!("/douyin/publish/list/?{token}"), "video_list", 3, 1, 1),
+        (format!("/douyin/relation/follow/list/?{token}"), "user_list", 2, 1, 1_000),
+        (format!("/douyin/relation/follower/list/?{token}"), "user_list", 2, 1, 1_000),
+        // The latest messages are asked for last.
+        (format!("/douyin/relation/friend/list/?{token}"), "user_list", 3, 2, 1_000),
+        (format!("/douyin/comment/list/?{token}&video_id={video}"), "comment_list", 2, 1, 100),
+        (format!("/douyin/message/chat/?{token}&to_user_id={}", friend.id), "message_list", 1, 1, 100),
     ] {
         let (trips, answer) = counter.of(connection, &mut caller, &path).await;
         assert_eq!(entries(&answer, list).len(), long, "{path}");
         assert!((1..=trips_max).contains(&trips), "{path}: {trips} round trips");
-        let (trips_of_few, _) = counter.of(connection, &mut caller, &format!("{path}&limit=10")).await;
-        assert_eq!(trips, trips_of_few, "{path}: as many for {long} entries as for 10");
+        let few = format!("{path}&limit=10");
+        let (trips_of_few, _) = counter.of(connection, &mut caller, &few).await;
+        assert!(trips_of_few <= trips, "{few}: {trips_of_few} round trips");
+        assert_eq!(counter.of(connection, &mut caller, &few).await.0, trips_again, "{few}");
     }
     let (trips, _) = counter.of(connection, &mut caller, &format!("/douyin/user/?{token}")).await;
     assert_eq!(trips, 1);
 
-    // A page that nobody has read yet: its order, its videos, their authors.
+    // A page that nobody has read yet: its order, and what no list has shown of its videos and their authors.
     let mut feed = async |query: &str| {
         let (trips, page) = counter.of(connection, &mut caller, &format!("/douyin/feed/?{query}")).await;
         assert_eq!(entries(&page, "video_list").len(), 30);
         trips
     };
     let older = "latest_time=1672531201500"; // in the middle of those that were planted
-    assert_eq!(feed("").await, 3);
+    assert!((1..=3).contains(&feed("").await));
     assert_eq!((feed("").await, feed(&token).await), (0, 1));
     // Past the snapshot the order is asked for each time.
-    assert_eq!(feed(older).await, 3);
+    assert!(feed(older).await <= 3);
     assert_eq!((feed(older).await, feed(&format!("{older}&{token}")).await), (1, 2));
     // What was changed here is read again, and the authors are known by now.
     assert_eq!(code(&caller.comment(&owner, video, "one more").await), 0);

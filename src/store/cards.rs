@@ -1,0 +1,108 @@
+//! Users and videos as everyone sees them, kept in the process and shared by its threads. [`Marks`] says how long they are
+//! true; what is not kept, or not true any more, [`super::sight`] asks for.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
+use std::time::Instant;
+
+use quick_cache::sync::Cache;
+
+use super::marks::{Judge, Marks, Stamp};
+use super::user::UserRecord;
+use super::video::CountedVideo;
+use crate::id::{UserId, VideoId};
+
+/// 200 to 250 bytes each, with a name and what the cache needs.
+const USERS_KEPT_MAX: usize = 40_000;
+/// 300 to 350 bytes each, with a title.
+const VIDEOS_KEPT_MAX: usize = 50_000;
+/// Lists of which the process remembers whom they named, 8 bytes an entry.
+const LISTS_KEPT_MAX: usize = 10_000;
+/// Of longer lists it does not.
+const LIST_ENTRIES_MAX: usize = 50;
+
+/// Something that was read, and what tells whether it is still true.
+pub struct Card<T> {
+    pub value: T,
+    stamp: Stamp,
+}
+
+impl<T> Card<T> {
+    pub(super) fn new(value: T, stamp: Stamp) -> Arc<Card<T>> {
+        Arc::new(Card { value, stamp })
+    }
+}
+
+pub type UserCard = Card<UserRecord>;
+pub type VideoCard = Card<CountedVideo>;
+
+impl UserCard {
+    /// Whether it may be shown, where it was good for a request of `looked_at`.
+    pub fn is_good_at(&self, judge: &Judge<'_>, looked_at: Instant) -> bool {
+        judge.is_good_at(looked_at, self.value.id.0, &self.stamp)
+    }
+}
+
+impl VideoCard {
+    /// The same of a video.
+    pub fn is_good_at(&self, judge: &Judge<'_>, looked_at: Instant) -> bool {
+        judge.is_good_at(looked_at, self.value.record.id.0, &self.stamp)
+    }
+}
+
+pub struct Cards {
+    users: Cache<UserId, Arc<UserCard>>,
+    videos: Cache<VideoId, Arc<VideoCard>>,
+    lists: Cache<u64, Arc<[u64]>>,
+    pub marks: Arc<Marks>,
+}
+
+impl Cards {
+    pub fn new(marks: Arc<Marks>) -> Cards {
+        Cards {
+            users: Cache::new(USERS_KEPT_MAX),
+            videos: Cache::new(VIDEOS_KEPT_MAX),
+            lists: Cache::new(LISTS_KEPT_MAX),
+            marks,
+        }
+    }
+
+    pub(super) fn user(&self, id: UserId, judge: &Judge<'_>) -> Option<Arc<UserCard>> {
+        self.users.get(&id).filter(|card| judge.is_good(id.0, &card.stamp))
+    }
+
+    pub(super) fn video(&self, id: VideoId, judge: &Judge<'_>) -> Option<Arc<VideoCard>> {
+        self.videos.get(&id).filter(|card| judge.is_good(id.0, &card.stamp))
+    }
+
+    /// Whether there is such a user, as far as the process knows: users never vanish.
+    pub(super) fn knows_user(&self, id: UserId) -> bool {
+        self.users.get(&id).is_some()
+    }
+
+    pub(super) fn keep_user(&self, card: Arc<UserCard>) {
+        self.users.insert(card.value.id, card);
+    }
+
+    pub(super) fn keep_video(&self, card: Arc<VideoCard>) {
+        self.videos.insert(card.value.record.id, card);
+    }
+
+    /// What a list named when it was last read here: a guess.
+    pub(super) fn named(&self, list: &impl Hash) -> Option<Arc<[u64]>> {
+        self.lists.get(&place_of(list))
+    }
+
+    pub(super) fn keep_named(&self, list: &impl Hash, ids: impl ExactSizeIterator<Item = u64>) {
+        if ids.len() <= LIST_ENTRIES_MAX {
+            self.lists.insert(place_of(list), ids.collect());
+        }
+    }
+}
+
+/// Lists that share a place cost each other a trip.
+fn place_of(list: &impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    list.hash(&mut hasher);
+    hasher.finish()
+}

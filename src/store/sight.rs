@@ -1,0 +1,259 @@
+//! What one request sees of users and videos: from the cards that are kept, and for what these lack in as few trips as
+//! can be; the viewer's own flags in the same trips, and always asked for.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::cards::{Card, Cards, UserCard, VideoCard};
+use super::client::Command;
+use super::keys;
+use super::marks::{Judge, Stamp};
+use super::membership;
+use super::reply::Reply;
+use super::run::{Read, Run};
+use super::timeline::{List, Names, Owner};
+use super::user::{self, UserRecord};
+use super::video::{self, CountedVideo, know_author, known_author};
+use crate::error::{Error, Result};
+use crate::id::{Bucket, UserId, VideoId};
+
+pub struct Sight<'a> {
+    cards: &'a Cards,
+    run: &'a Arc<Run>,
+    viewer: Option<UserId>,
+    judge: Judge<'a>,
+    /// `None`: not visible.
+    videos: BTreeMap<VideoId, Option<Arc<VideoCard>>>,
+    /// `None`: there is no such user.
+    users: BTreeMap<UserId, Option<Arc<UserCard>>>,
+    liked: BTreeMap<VideoId, bool>,
+    followed: BTreeMap<UserId, bool>,
+}
+
+/// A video as a viewer sees it.
+pub struct SeenVideo<'a> {
+    pub video: &'a CountedVideo,
+    pub author: SeenUser<'a>,
+    pub is_liked: bool,
+}
+
+/// The same of a user.
+pub struct SeenUser<'a> {
+    pub user: &'a UserRecord,
+    pub is_followed: bool,
+}
+
+/// What a trip is for.
+#[derive(Default)]
+struct Lacking {
+    videos: Vec<VideoId>,
+    users: Vec<UserId>,
+    liked: Vec<VideoId>,
+    followed: Vec<UserId>,
+}
+
+impl Lacking {
+    fn is_empty(&self) -> bool {
+        self.videos.is_empty() && self.users.is_empty() && self.liked.is_empty() && self.followed.is_empty()
+    }
+}
+
+impl<'a> Sight<'a> {
+    /// For a request that began just now. Signed out all flags are false.
+    pub fn begin(cards: &'a Cards, run: &'a Arc<Run>, viewer: Option<UserId>) -> Sight<'a> {
+        Sight {
+            cards,
+            run,
+            viewer,
+            judge: cards.marks.judge(Instant::now()),
+            videos: BTreeMap::new(),
+            users: BTreeMap::new(),
+            liked: BTreeMap::new(),
+            followed: BTreeMap::new(),
+        }
+    }
+
+    /// The entries of a list, in one trip, along with what is lacking of those that it named the last time.
+    pub async fn list(&mut self, list: &List) -> Result<Reply> {
+        Ok(self.list_with(list, Vec::new()).await?.0)
+    }
+
+    /// The same, with the answers to more questions of the list's bucket, which are asked after it.
+    pub(super) async fn list_with(&mut self, list: &List, more: Vec<Command>) -> Result<(Reply, Vec<Reply>)> {
+        let named = self.cards.named(list).unwrap_or_default();
+        let (videos, users): (Vec<VideoId>, Vec<UserId>) = match list.names {
+            Names::Videos => (named.iter().copied().map(VideoId).collect(), Vec::new()),
+            Names::Users => (Vec::new(), named.iter().copied().map(UserId).collect()),
+        };
+        let more_asked = more.len();
+        let commands = std::iter::once(list.command()).chain(more);
+        let mut commands: Vec<_> = commands.map(|command| (list.bucket(), command)).collect();
+        if !self.is_known(list) {
+            commands.push((list.bucket(), list.owner_exists()));
+        }
+        let mut replies = self.ask(commands, &videos, &users).await?.into_iter();
+        let (entries, more) = (replies.next(), replies.by_ref().take(more_asked).collect());
+        let exists = replies.next();
+        match (entries, exists) {
+            (Some(_), Some(exists)) if exists.number()? != Some(1) => Err(list.no_owner().into()),
+            (Some(entries), _) => Ok((entries, more)),
+            (None, _) => Err(Error::internal("a list was asked for and not told")),
+        }
+    }
+
+    /// Sees the videos that a list names, their authors and the viewer's flags: no trip where [`Sight::list`] guessed
+    /// right, else one for the videos and one more for authors that were not known.
+    pub async fn see_videos_of(&mut self, list: &List, ids: &[VideoId]) -> Result<()> {
+        self.cards.keep_named(list, ids.iter().map(|id| id.0));
+        self.see(ids, &[]).await
+    }
+
+    /// The same of users, in one trip.
+    pub async fn see_users_of(&mut self, list: &List, ids: &[UserId]) -> Result<()> {
+        self.cards.keep_named(list, ids.iter().map(|id| id.0));
+        self.see(&[], ids).await
+    }
+
+    /// Sees all of these, and the videos' authors.
+    pub async fn see(&mut self, videos: &[VideoId], users: &[UserId]) -> Result<()> {
+        while !self.lacking(videos, users).is_empty() {
+            self.ask(Vec::new(), videos, users).await?;
+        }
+        Ok(())
+    }
+
+    /// One trip: `commands`, which it gives the answers to, along with what is lacking of these and of the videos' authors
+    /// as far as they are known. Nothing of both: no trip.
+    pub async fn ask(
+        &mut self,
+        commands: Vec<(Bucket, Command)>,
+        videos: &[VideoId],
+        users: &[UserId],
+    ) -> Result<Vec<Reply>> {
+        let lacking = self.lacking(videos, users);
+        let of_videos: Vec<Stamp> = lacking.videos.iter().map(|id| self.stamp(id.0)).collect();
+        let of_users: Vec<Stamp> = lacking.users.iter().map(|id| self.stamp(id.0)).collect();
+        let mut read = Read::new(self.run);
+        let asked = commands.len();
+        commands.into_iter().for_each(|(bucket, command)| read.push(bucket, command));
+        lacking.videos.iter().for_each(|id| read.push(id.bucket(), video::command(*id)));
+        lacking.users.iter().for_each(|id| read.push(id.bucket(), user::command(*id)));
+        if let Some(viewer) = self.viewer {
+            if !lacking.liked.is_empty() {
+                let liked = lacking.liked.iter().map(|id| id.0);
+                read.push(viewer.bucket(), membership::command(keys::likes(viewer), liked));
+            }
+            if !lacking.followed.is_empty() {
+                let followed = lacking.followed.iter().map(|id| id.0);
+                read.push(viewer.bucket(), membership::command(keys::follows(viewer), followed));
+            }
+        }
+        let mut replies = read.send().await?;
+        let rest = replies.split_off(asked);
+        let (videos_told, rest) = rest.split_at(lacking.videos.len());
+        let (users_told, flags) = rest.split_at(lacking.users.len());
+        for ((id, stamp), told) in lacking.videos.iter().zip(of_videos).zip(videos_told) {
+            let card = video::counted(*id, told)?.map(|video| Card::new(video, stamp));
+            if let Some(card) = &card {
+                know_author(*id, card.value.record.author);
+                self.cards.keep_video(card.clone());
+            }
+            self.videos.insert(*id, card);
+        }
+        for ((id, stamp), told) in lacking.users.iter().zip(of_users).zip(users_told) {
+            let card = user::record(*id, told)?.map(|user| Card::new(user, stamp));
+            if let Some(card) = &card {
+                self.cards.keep_user(card.clone());
+            }
+            self.users.insert(*id, card);
+        }
+        let mut flags = flags.iter().map(membership::flags);
+        if !lacking.liked.is_empty() {
+            self.liked.extend(lacking.liked.into_iter().zip(flags.next().transpose()?.unwrap_or_default()));
+        }
+        if !lacking.followed.is_empty() {
+            self.followed.extend(lacking.followed.into_iter().zip(flags.next().transpose()?.unwrap_or_default()));
+        }
+        Ok(replies)
+    }
+
+    /// What no card tells; takes those that do.
+    fn lacking(&mut self, videos: &[VideoId], users: &[UserId]) -> Lacking {
+        let mut lacking = Lacking::default();
+        let mut wanted: BTreeSet<UserId> = users.iter().copied().collect();
+        for id in videos.iter().copied().collect::<BTreeSet<VideoId>>() {
+            if !self.videos.contains_key(&id) {
+                match self.cards.video(id, &self.judge) {
+                    Some(card) => _ = self.videos.insert(id, Some(card)),
+                    None => lacking.videos.push(id),
+                }
+            }
+            match self.videos.get(&id) {
+                Some(seen) => wanted.extend(seen.as_ref().map(|card| card.value.record.author)),
+                None => wanted.extend(known_author(id)),
+            }
+            if self.viewer.is_some() && !self.liked.contains_key(&id) {
+                lacking.liked.push(id);
+            }
+        }
+        for id in wanted {
+            if !self.users.contains_key(&id) {
+                match self.cards.user(id, &self.judge) {
+                    Some(card) => _ = self.users.insert(id, Some(card)),
+                    None => lacking.users.push(id),
+                }
+            }
+            if self.viewer.is_some() && !self.followed.contains_key(&id) {
+                lacking.followed.push(id);
+            }
+        }
+        lacking
+    }
+
+    /// When the request began.
+    pub fn begun(&self) -> Instant {
+        self.judge.begun()
+    }
+
+    pub fn judge(&self) -> &Judge<'a> {
+        &self.judge
+    }
+
+    /// Of what is asked for after this.
+    pub fn stamp(&self, id: u64) -> Stamp {
+        self.cards.marks.stamp(id, &self.run.admission)
+    }
+
+    /// Whether the owner of a list is known to exist: neither users nor videos ever vanish.
+    fn is_known(&self, list: &List) -> bool {
+        match list.owner {
+            Owner::User(id) => self.cards.knows_user(id),
+            Owner::Video(id) => known_author(id).is_some(),
+        }
+    }
+
+    /// What was seen of a video; `None` where it is not visible.
+    pub fn video(&self, id: VideoId) -> Result<Option<SeenVideo<'_>>> {
+        let Some(Some(card)) = self.videos.get(&id) else { return Ok(None) };
+        let video = &card.value;
+        let author = self.user(video.record.author);
+        let author = author.ok_or_else(|| Error::internal(format!("video {id} has no author")))?;
+        let is_liked = self.liked.get(&id).copied().unwrap_or(false);
+        Ok(Some(SeenVideo { video, author, is_liked }))
+    }
+
+    /// What was seen of a user; `None` where there is none.
+    pub fn user(&self, id: UserId) -> Option<SeenUser<'_>> {
+        let user = &self.users.get(&id)?.as_ref()?.value;
+        Some(SeenUser { user, is_followed: self.followed.get(&id).copied().unwrap_or(false) })
+    }
+
+    pub fn video_card(&self, id: VideoId) -> Option<&Arc<VideoCard>> {
+        self.videos.get(&id)?.as_ref()
+    }
+
+    pub fn user_card(&self, id: UserId) -> Option<&Arc<UserCard>> {
+        self.users.get(&id)?.as_ref()
+    }
+}
