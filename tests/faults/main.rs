@@ -28,5 +28,6 @@ mod redis;
 mod rounds;
 mod scene;
 mod servers;
+mod slow_start;
 mod tail;
 mod wire;
