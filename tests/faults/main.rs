@@ -14,6 +14,7 @@
 #[path = "../it/harness/mod.rs"]
 mod harness;
 
+mod baseline;
 mod cast;
 mod check;
 mod client;
