@@ -8,6 +8,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use futures_util::FutureExt;
+use tokio::runtime::{Builder, Handle, Runtime, RuntimeMetrics};
 use tokio::sync::{Notify, Semaphore, watch};
 use tracing::{error, info, warn};
 
@@ -54,12 +55,17 @@ pub async fn serve(world: World, token_secret: &[u8], mut stop: watch::Receiver<
     };
 
     let slots: Arc<[Arc<Slot>]> = listeners.iter().map(|_| Arc::default()).collect();
+    let runtimes = listeners.iter().map(|_| Builder::new_current_thread().enable_all().build());
+    let runtimes: Vec<Runtime> = runtimes.collect::<std::io::Result<_>>().map_err(Error::internal)?;
+    let background = Handle::current().metrics();
+    let work: Arc<[RuntimeMetrics]> = runtimes.iter().map(Runtime::metrics).chain([background]).collect();
     let mut threads = Vec::new();
-    for (listener, slot) in listeners.into_iter().zip(slots.iter()) {
+    for ((listener, runtime), slot) in listeners.into_iter().zip(runtimes).zip(slots.iter()) {
         let service = Arc::new(Service {
             config: config.clone(),
             slot: slot.clone(),
             slots: slots.clone(),
+            work: work.clone(),
             archive: world.archive.clone(),
             feed: feed.clone(),
             cards: cards.clone(),
@@ -77,7 +83,7 @@ pub async fn serve(world: World, token_secret: &[u8], mut stop: watch::Receiver<
             cors: Cors::new(config.cors_origins.clone()),
             draining: draining.clone(),
         });
-        threads.push(spawn_thread(listener, limits.clone(), world.gate.clone(), service, stop.clone())?);
+        threads.push(spawn_thread(listener, runtime, limits.clone(), world.gate.clone(), service, stop.clone())?);
     }
 
     let background = Arc::new(Slot::default());
@@ -163,12 +169,12 @@ fn listen(address: SocketAddr, threads: usize) -> std::io::Result<Vec<std::net::
 
 fn spawn_thread(
     listener: std::net::TcpListener,
+    runtime: Runtime,
     limits: Limits,
     gate: Arc<Gate>,
     service: Arc<Service>,
     mut stop: watch::Receiver<bool>,
 ) -> Result<JoinHandle<()>> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Error::internal)?;
     std::thread::Builder::new()
         .name("serve".into())
         .spawn(move || {

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
+use tokio::runtime::RuntimeMetrics;
 
 use super::Service;
 use crate::http::{Response, ResponseBody};
@@ -14,6 +15,7 @@ pub(super) fn show(service: &Service) -> Response {
     let taken = |of: usize, free: usize| of.saturating_sub(free).to_string();
     let connections = taken(service.config.connections_max, service.connections.available_permits());
     let uploads = taken(service.config.uploads_max, service.uploads.available_permits());
+    let tasks: usize = service.work.iter().map(RuntimeMetrics::num_alive_tasks).sum();
     let metrics = [
         ("riffle_outbox_entries", "gauge", "Changes that Postgres does not have yet", backlog.entries().to_string()),
         (
@@ -43,6 +45,7 @@ pub(super) fn show(service: &Service) -> Response {
         ),
         ("riffle_uploads", "gauge", "Uploads under way", uploads),
         ("riffle_connections", "gauge", "Open client connections", connections),
+        ("riffle_tasks", "gauge", "Tasks under way, one or two for each connection", tasks.to_string()),
     ];
     let mut text = String::new();
     for (name, kind, help, value) in metrics {

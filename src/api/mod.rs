@@ -22,6 +22,7 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use hyper::Method;
 use serde::Serialize;
+use tokio::runtime::RuntimeMetrics;
 use tokio::sync::{Notify, Semaphore};
 use tracing::{debug, error, warn};
 
@@ -46,6 +47,8 @@ pub struct Service {
     pub slot: Arc<Slot>,
     /// Those of all threads.
     pub slots: Arc<[Arc<Slot>]>,
+    /// What the runtimes of all threads have to do.
+    pub work: Arc<[RuntimeMetrics]>,
     pub archive: Archive,
     /// The feed's pages, shared by all threads.
     pub feed: Arc<Feed>,

@@ -49,17 +49,20 @@ impl Stack {
     /// else started here.
     pub async fn attach_or_start(data_dir: &Path, options: StoreOptions) -> Result<Stack, DevError> {
         let places = Places::of(data_dir)?;
-        let asked_first = Instant::now();
+        let mut heard_last = Instant::now();
         loop {
             let by = match take_lock(&places)? {
                 Lock::Taken(lock) => return start_stores(places, options, lock).await,
                 Lock::Held { by } => by,
             };
-            if answer(&places).await {
-                return Ok(Stack { places, owned: None });
+            match answer(&places).await {
+                Answer::Ready => return Ok(Stack { places, owned: None }),
+                // A large file may take any time.
+                Answer::Loading => heard_last = Instant::now(),
+                Answer::Silence => {}
             }
             // It is just starting, or just stopping, or one of its stores is being started again.
-            if asked_first.elapsed() > ATTACH_MAX {
+            if heard_last.elapsed() > ATTACH_MAX {
                 return Err(DevError::new(format!(
                     "process {by} holds the data folder {}, but its stores do not answer",
                     places.data_dir().display()
@@ -95,9 +98,13 @@ async fn start_stores(places: Places, options: StoreOptions, lock: File) -> Resu
     Ok(Stack { places, owned: Some(owned) })
 }
 
-async fn answer(places: &Places) -> bool {
-    let (redis, postgres) = tokio::join!(redis::probe(places), postgres::probe(places));
-    matches!((redis, postgres), (Ok(Answer::Ready), Ok(Answer::Ready)))
+/// What both stores say together.
+async fn answer(places: &Places) -> Answer {
+    match tokio::join!(redis::probe(places), postgres::probe(places)) {
+        (Ok(Answer::Ready), Ok(Answer::Ready)) => Answer::Ready,
+        (Ok(Answer::Loading), _) | (_, Ok(Answer::Loading)) => Answer::Loading,
+        _ => Answer::Silence,
+    }
 }
 
 enum Lock {

@@ -72,7 +72,7 @@ impl Gate {
     /// in the way. What is not in order is left out, and brought in order behind.
     async fn enter(&self, former: Option<&Run>, set_state: impl Fn(&'static str)) -> Result<Arc<Run>> {
         // Said once it is known: a state that is tried again keeps its word meanwhile.
-        let no_redis = |_: &Error| set_state("redis unreachable");
+        let no_redis = |fault: &Error| set_state(what_ails_redis(fault));
         let no_postgres = |_: &Error| set_state("postgres unreachable");
         let known = former.map(Run::connections).unwrap_or_default();
         let nodes = cluster::connect(&self.redis, self.redis_timeout, &known).await.inspect_err(no_redis)?;
@@ -229,6 +229,12 @@ impl Verdict {
     pub(super) fn foreign(why: String) -> Verdict {
         Verdict::Refuse("redis foreign", why)
     }
+}
+
+/// While it loads its file Redis is there, and refuses nearly everything.
+fn what_ails_redis(fault: &Error) -> &'static str {
+    let is_loading = fault.detail.as_ref().is_some_and(|detail| detail.contains("LOADING"));
+    if is_loading { "redis starting" } else { "redis unreachable" }
 }
 
 fn node_run(node: &Node, run_id: String) -> NodeRun {

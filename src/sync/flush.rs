@@ -5,7 +5,9 @@
 //! any crash replays harmlessly: rows are states with versions, and an older one never wins.
 //!
 //! A pass: read what lies behind `position` and write it; ask the mirrors what they miss of it and bring that; note
-//! `relayed`. Streams are trimmed behind that, keeping a tail for a Postgres that is put back.
+//! `relayed`. Where more waits than one pass takes, the three go on at once: what the last pass wrote is relayed and what
+//! the next one will write is read while Postgres writes. Streams are trimmed behind `relayed`, keeping a tail for a
+//! Postgres that is put back.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -16,6 +18,7 @@ use tokio_postgres::Client as Session;
 use tracing::{debug, info, warn};
 
 use super::backlog::Backlog;
+use super::batch::{Batch, SHARE};
 use super::durable::Durable;
 use super::{relay, rules};
 use crate::archive::Archive;
@@ -27,8 +30,6 @@ use crate::id::{self, Bucket};
 use crate::store::outbox::{self, OutboxEntry};
 use crate::store::{Doubt, Run, Slot, order};
 
-/// Entries of one bucket in one pass; what is left comes with the next.
-const ENTRIES_MAX: usize = 256;
 /// How often a server asks whether it is to flush.
 const ELECTION_INTERVAL: Duration = Duration::from_millis(500);
 const RETRY_DELAY: Duration = Duration::from_millis(500);
@@ -72,9 +73,10 @@ impl Flusher {
         debug!("this server flushes the outbox");
         self.expect_no_gap(&session).await?;
         let mut trimmed_at = Instant::now();
+        let mut ahead = Ahead::default();
         loop {
             let run = self.slot.run()?;
-            let pass = tokio::time::timeout(PASS_MAX, self.pass(&run, &mut session)).await;
+            let pass = tokio::time::timeout(PASS_MAX, self.pass(&run, &mut session, &mut ahead)).await;
             let more = pass.map_err(|_| Error::unavailable("a pass took too long"))??;
             if trimmed_at.elapsed() > TRIM_INTERVAL {
                 trimmed_at = Instant::now();
@@ -104,41 +106,52 @@ impl Flusher {
     }
 
     /// Whether there may be more to do at once.
-    async fn pass(&self, run: &Arc<Run>, session: &mut Session) -> Result<bool> {
+    async fn pass(&self, run: &Arc<Run>, session: &mut Session, ahead: &mut Ahead) -> Result<bool> {
         let rows = buckets::positions(session).await?;
         if Bucket::all().zip(&rows).any(|(bucket, row)| row.epoch > run.admission.epoch(bucket)) {
             // A server that nobody asks anything would else find nothing to flush for ever.
             run.admission.doubt(Doubt::MovedOn);
         }
-        let unflushed = open_buckets(run, &rows).map(|(bucket, row)| (bucket, row.position));
-        let unflushed: Vec<(Bucket, u64)> = unflushed.collect();
-        let entries = outbox::entries(run, &unflushed, ENTRIES_MAX).await?;
-        if !entries.is_empty() {
-            let dead = flush::commit(session, &items(&entries), &moves(&entries, &rows), true).await?;
-            self.durable.committed();
-            self.backlog.count_flushed(entries.len() as u64, dead);
-            if dead > 0 {
-                warn!(dead, "outbox entries that Postgres refuses were put into dead_letter");
-            }
-            crash::point("flush_written");
+        let Ahead { written, read } = std::mem::take(ahead);
+        let positions = open_buckets(run, &rows).map(|(bucket, row)| (bucket, row.position)).collect();
+        let batch = if read.is_behind(&positions) { read } else { Batch::read(run, positions, SHARE).await? };
+        let left_over = left_over(run, &rows, &written).await?;
+        let in_turn = written.entries.iter().filter(|entry| written.is_next_to_relay(entry.bucket, &rows));
+        let to_relay: Vec<&OutboxEntry> = left_over.entries.iter().chain(in_turn).collect();
+        let (relayed, (), next) = tokio::try_join!(
+            relay::relay(run, &to_relay, self.feed_window),
+            self.write(session, &batch, &rows),
+            batch.read_next(run),
+        )?;
+        relayed.note(run, session).await?;
+        if batch.is_full() {
+            *ahead = Ahead { written: batch, read: next };
+            return Ok(true);
         }
 
-        // Normally none: what a relay that died or was held back left. Where there is some, what was just flushed waits
-        // for the next pass, or it would be noted as relayed over the heads of what is not read yet.
-        let unrelayed = open_buckets(run, &rows).filter(|(_, row)| row.relayed < row.position);
-        let unrelayed: Vec<(Bucket, u64)> = unrelayed.map(|(bucket, row)| (bucket, row.relayed)).collect();
-        let mut to_relay = outbox::entries(run, &unrelayed, ENTRIES_MAX).await?;
-        to_relay.retain(|entry| entry.position <= rows[entry.bucket.index()].position);
-        let (more_to_flush, more_to_relay) = (entries.len() >= ENTRIES_MAX, to_relay.len() >= ENTRIES_MAX);
-        let waiting: BTreeSet<Bucket> = to_relay.iter().map(|entry| entry.bucket).collect();
-        to_relay.extend(entries.into_iter().filter(|entry| !waiting.contains(&entry.bucket)));
-        if to_relay.is_empty() {
-            return Ok(false);
-        }
-        let all_relayed = relay::relay(run, session, &to_relay, self.feed_window).await?;
-        crash::point("flush_relayed");
+        // Where something was left over or held back, what was just written waits for the next pass, or it would be noted
+        // as relayed over the heads of what is not.
+        let mut waiting: BTreeSet<Bucket> = left_over.entries.iter().map(|entry| entry.bucket).collect();
+        waiting.extend(relayed.held_back.keys());
+        let to_relay: Vec<&OutboxEntry> =
+            batch.entries.iter().filter(|entry| !waiting.contains(&entry.bucket)).collect();
+        relay::relay(run, &to_relay, self.feed_window).await?.note(run, session).await?;
         // What is held back is tried again at leisure.
-        Ok(more_to_flush || more_to_relay && all_relayed)
+        Ok(left_over.is_full() && relayed.held_back.is_empty())
+    }
+
+    async fn write(&self, session: &mut Session, batch: &Batch, rows: &[BucketRow]) -> Result<()> {
+        if batch.entries.is_empty() {
+            return Ok(());
+        }
+        let dead = flush::commit(session, &items(&batch.entries), &moves(&batch.entries, rows), true).await?;
+        self.durable.committed();
+        self.backlog.count_flushed(batch.entries.len() as u64, dead);
+        if dead > 0 {
+            warn!(dead, "outbox entries that Postgres refuses were put into dead_letter");
+        }
+        crash::point("flush_written");
+        Ok(())
     }
 
     /// Removes what both ends have had for a while, from the streams and from the mirrors' memory.
@@ -157,6 +170,24 @@ impl Flusher {
         }
         Ok(())
     }
+}
+
+/// What a pass leaves to the next where there was more than it could take.
+#[derive(Default)]
+struct Ahead {
+    /// To be relayed.
+    written: Batch,
+    /// To be written.
+    read: Batch,
+}
+
+/// What a relay that died or was held back left: normally nothing. `written` is relayed in its turn.
+async fn left_over(run: &Arc<Run>, rows: &[BucketRow], written: &Batch) -> Result<Batch> {
+    let unrelayed = open_buckets(run, rows)
+        .filter(|(bucket, row)| row.relayed < row.position && !written.is_next_to_relay(*bucket, rows));
+    let mut batch = Batch::read(run, unrelayed.map(|(bucket, row)| (bucket, row.relayed)).collect(), SHARE).await?;
+    batch.entries.retain(|entry| entry.position <= rows[entry.bucket.index()].position);
+    Ok(batch)
 }
 
 /// Waits until all that was decided before this call is in Postgres and at both ends, by whichever server flushes; what
@@ -207,7 +238,7 @@ pub(super) async fn drain_closed(
     let mut drained = 0;
     loop {
         let after: Vec<(Bucket, u64)> = closed.iter().map(|bucket| (*bucket, rows[bucket.index()].position)).collect();
-        let entries = outbox::closed_entries(run, &after, ENTRIES_MAX).await?;
+        let entries = outbox::closed_entries(run, &after, SHARE).await?;
         if entries.is_empty() {
             return Ok(drained);
         }

@@ -3,6 +3,7 @@
 
 pub mod admission;
 pub mod backlog;
+mod batch;
 pub mod cover;
 pub mod durable;
 pub mod flush;

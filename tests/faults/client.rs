@@ -46,6 +46,10 @@ impl Client {
         pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while !self.shared.stop.load(Ordering::Relaxed) {
             pace.tick().await;
+            if self.shared.rest.load(Ordering::Relaxed) {
+                self.wire = Wire::default();
+                continue;
+            }
             let failed = match self.random.random_range(0..100) {
                 0..25 => self.like_or_unlike().await,
                 25..38 => self.follow_or_unfollow().await,

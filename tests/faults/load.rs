@@ -26,6 +26,8 @@ pub struct Shared {
     /// Who registered meanwhile, by the number in the name.
     pub born: Mutex<Vec<(u64, Account)>>,
     pub stop: AtomicBool,
+    /// Clients have hung up and ask nothing.
+    pub rest: AtomicBool,
     failures: Mutex<Vec<String>>,
 }
 
@@ -37,6 +39,7 @@ impl Shared {
             servers: Mutex::new(servers),
             born: Mutex::default(),
             stop: AtomicBool::new(false),
+            rest: AtomicBool::new(false),
             failures: Mutex::default(),
         }
     }
@@ -81,6 +84,11 @@ impl Load {
             (self.shared.done() >= before + DONE_AGAIN).then_some(())
         })
         .await;
+    }
+
+    /// Has all clients hang up until they are to go on.
+    pub fn rest(&self, rest: bool) {
+        self.shared.rest.store(rest, Ordering::Relaxed);
     }
 
     pub async fn stop(mut self) {

@@ -14,6 +14,7 @@
 #[path = "../it/harness/mod.rs"]
 mod harness;
 
+mod baseline;
 mod cast;
 mod check;
 mod client;
@@ -28,5 +29,6 @@ mod redis;
 mod rounds;
 mod scene;
 mod servers;
+mod slow_start;
 mod tail;
 mod wire;

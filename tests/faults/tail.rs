@@ -1,7 +1,7 @@
 //! The end of Redis's file cut off at chosen places: after a change that others relied on, and in the middle of one.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use riffle::dev::StoreProcess;
 
@@ -15,7 +15,11 @@ const SCRIPT_BEGINS: &[u8] = b"*1\r\n$5\r\nMULTI\r\n";
 
 /// What Redis is writing to.
 pub fn newest_file(redis: &StoreProcess) -> PathBuf {
-    let files = fs::read_dir(redis.folder().join("appendonlydir")).unwrap().map(|entry| entry.unwrap().path());
+    newest_file_in(&redis.folder())
+}
+
+pub fn newest_file_in(redis_folder: &Path) -> PathBuf {
+    let files = fs::read_dir(redis_folder.join("appendonlydir")).unwrap().map(|entry| entry.unwrap().path());
     let number = |path: &PathBuf| path.to_string_lossy().split('.').rev().nth(2)?.parse::<u64>().ok();
     files.filter(|path| path.to_string_lossy().ends_with(".incr.aof")).max_by_key(number).unwrap()
 }

@@ -20,6 +20,7 @@ mod favorite;
 mod feed;
 mod feed_snapshot;
 mod flush;
+mod flush_behind;
 mod harness;
 mod healthcheck;
 mod http;

@@ -7,9 +7,11 @@ use std::time::{Duration, Instant};
 
 use rand::SeedableRng;
 use rand::rngs::StdRng;
-use riffle::store::{Address, Client, Command as RedisCommand};
+use riffle::id::Bucket;
+use riffle::store::{Address, Client, Command as RedisCommand, keys};
 use time::OffsetDateTime;
 use tokio::time::sleep;
+use tokio_postgres::NoTls;
 
 use crate::cpu::Used;
 use crate::data::{Sizes, World, Written};
@@ -138,39 +140,75 @@ async fn emptied(stage: &Stage) -> Result<(f64, f64)> {
     Ok((feed_s, begun.elapsed().as_secs_f64()))
 }
 
-/// Likes for a while with Postgres frozen, then without any until all is flushed.
+/// Likes for a while with Postgres frozen, then without any until all is flushed and relayed.
 async fn outage(call: &Call, stage: &Stage, likes: &Likes<'_>, round: u64) -> Result<String> {
+    let redis = Client::connect(&Address::parse(&stage.redis_url())?, Duration::from_secs(60)).await?;
+    let (postgres, connection) = tokio_postgres::connect(&stage.postgres().url(), NoTls).await?;
+    tokio::spawn(connection);
+    until_relayed(&postgres, &Outboxes::look(&redis).await?).await?;
+    let before = Outboxes::look(&redis).await?;
     stage.postgres().pause();
     let filled = likes.run(stage, round, f64::from(call.outage_seconds)).await;
+    let full = Outboxes::look(&redis).await?;
+    let used_before = Used::now(&stage.pids()?);
     stage.postgres().resume();
     let filled = filled?;
     let begun = Instant::now();
-    let behind = loop {
-        // Measured once a second; the first after the outage counts all.
-        match metric(stage, "riffle_outbox_entries").await? {
-            0.0 => sleep(POLL).await,
-            entries => break entries,
-        }
-    };
-    while metric(stage, "riffle_outbox_entries").await? > 0.0 {
-        sleep(POLL * 10).await;
-    }
+    until_relayed(&postgres, &full).await?;
     let seconds = begun.elapsed().as_secs_f64();
+    let used = Used::now(&stage.pids()?).since(&used_before);
+    let entries = (full.added - before.added) as f64;
     Ok(format!(
-        "Postgres frozen for {} s: {:.0} likes/s made {behind:.0} entries, flushed and relayed in {seconds:.1} s \
-         ({:.0}/s, {:.1} times as fast as they came)",
+        "Postgres frozen for {} s: {:.0} likes/s made {entries:.0} entries, flushed and relayed in {seconds:.2} s \
+         ({:.0}/s, {:.1} times as fast as they came; CPU us an entry: server {:.1}, Redis {:.1}, Postgres {:.1})",
         call.outage_seconds,
         filled.rate,
-        behind / seconds,
+        entries / seconds,
         f64::from(call.outage_seconds) / seconds,
+        used.server * 1e6 / entries,
+        used.redis * 1e6 / entries,
+        used.postgres * 1e6 / entries,
     ))
 }
 
-async fn metric(stage: &Stage, name: &str) -> Result<f64> {
-    let answer = http::ask(&stage.server()?.address, "GET", "/metrics", &[], None).await?;
-    let text = String::from_utf8(answer.body)?;
-    let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
-    Ok(value.ok_or_else(|| format!("no {name} in /metrics"))?.parse()?)
+/// How far all outboxes are.
+struct Outboxes {
+    /// Entries that they ever had.
+    added: u64,
+    /// The newest entry of each that has any, by its bucket.
+    newest: Vec<(i16, i64)>,
+}
+
+impl Outboxes {
+    async fn look(redis: &Client) -> Result<Outboxes> {
+        let mut outboxes = Outboxes { added: 0, newest: Vec::new() };
+        let info = |bucket| RedisCommand::new("XINFO").arg("STREAM").arg(keys::outbox(bucket));
+        for (bucket, answer) in Bucket::all().zip(redis.pipeline(Bucket::all().map(info).collect()).await) {
+            // Most likely there is none.
+            let Ok(stream) = answer else { continue };
+            for pair in stream.array()?.chunks_exact(2) {
+                match pair[0].text()?.unwrap_or_default() {
+                    "entries-added" => outboxes.added += pair[1].required_number()?,
+                    "last-generated-id" => {
+                        let id = pair[1].text()?.and_then(|id| id.split('-').next()).unwrap_or_default();
+                        outboxes.newest.push((bucket.number() as i16, id.parse()?));
+                    }
+                    _ => {}
+                }
+            }
+        }
+        Ok(outboxes)
+    }
+}
+
+async fn until_relayed(postgres: &tokio_postgres::Client, outboxes: &Outboxes) -> Result<()> {
+    let (buckets, newest): (Vec<i16>, Vec<i64>) = outboxes.newest.iter().copied().unzip();
+    let behind = "select count(*) from bucket join unnest($1::smallint[], $2::bigint[]) as newest (bucket, id)
+                  on newest.bucket = bucket.bucket where relayed < newest.id";
+    while postgres.query_one(behind, &[&buckets, &newest]).await?.get::<_, i64>(0) > 0 {
+        sleep(POLL).await;
+    }
+    Ok(())
 }
 
 struct Likes<'a> {
