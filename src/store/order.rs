@@ -14,6 +14,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use futures_util::future::try_join_all;
 
 use super::client::Command;
 use super::keys;
@@ -32,9 +33,10 @@ use crate::model::{Entry, Order};
 pub(super) const ORDER_LONG: usize = 96;
 /// What then stays.
 const ORDER_KEPT: usize = 64;
-/// Orders of one bucket that are trimmed in one pass, and members of one of them.
-const TRIMMED_MAX: usize = 64;
+/// Orders of one bucket that are trimmed in one pass, members of one of them, and orders at once: the flush waits meanwhile.
+const TRIMMED_MAX: usize = 16;
 const DOOMED_MAX: usize = 500;
+const CONCURRENCY: usize = 64;
 /// How often a set may be split while it is asked.
 const ASKED_MAX: usize = 4;
 
@@ -163,31 +165,31 @@ pub async fn trim(run: &Arc<Run>, flushed: &[u64]) -> Result<usize> {
         }
     }
     let mut removed = 0;
-    for orders in long.chunks(TRIMMED_MAX) {
+    for orders in long.chunks(CONCURRENCY) {
         let mut read = Read::new(run);
         for order in orders {
             let oldest = Command::new("ZRANGE").arg(order.key()).arg("0");
             read.push(order.user().bucket(), oldest.arg(format!("-{}", ORDER_KEPT + 1)).arg("WITHSCORES"));
         }
-        for (order, oldest) in orders.iter().zip(read.send().await?) {
-            let is_flushed = |entry: &Entry| entry.place <= flushed[order.home_of(entry.id).index()];
-            let oldest = timeline::entries(&oldest)?;
-            let doomed: Vec<Entry> = oldest.into_iter().filter(is_flushed).take(DOOMED_MAX).collect();
-            removed += doomed.len();
-            remove(run, *order, &doomed).await?;
-        }
+        let oldest = read.send().await?;
+        let removing = orders.iter().zip(&oldest).map(|(order, oldest)| remove_flushed(run, *order, oldest, flushed));
+        removed += try_join_all(removing).await?.into_iter().sum::<usize>();
     }
     Ok(removed)
 }
 
-async fn remove(run: &Arc<Run>, order: Order, doomed: &[Entry]) -> Result<()> {
+/// Of the oldest places of an order, which were told; gives how many.
+async fn remove_flushed(run: &Arc<Run>, order: Order, oldest: &Reply, flushed: &[u64]) -> Result<usize> {
+    let is_flushed = |entry: &Entry| entry.place <= flushed[order.home_of(entry.id).index()];
+    let oldest = timeline::entries(oldest)?;
+    let doomed: Vec<Entry> = oldest.into_iter().filter(is_flushed).take(DOOMED_MAX).collect();
     let (user, bucket) = (order.user(), order.user().bucket());
     let keys = [keys::long(bucket), keys::user(user), order.key()];
     let places = doomed.iter().flat_map(|entry| [entry.place, entry.id]).map(|number| Bytes::from(number.to_string()));
     let arguments = std::iter::once(Bytes::from(order.floor_field())).chain(places);
     match Home::new(run, bucket).call(&script::ORDER_TRIM, keys, arguments).await {
-        Err(error) if error.code == Code::NoUser => Ok(()),
-        done => done.map(drop),
+        Err(error) if error.code != Code::NoUser => Err(error),
+        _ => Ok(doomed.len()),
     }
 }
 
