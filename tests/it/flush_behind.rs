@@ -39,7 +39,7 @@ async fn comments_written(world: &World) -> i64 {
 #[tokio::test]
 async fn what_a_mirror_held_back_is_not_taken_for_relayed_however_much_comes_behind_it() {
     let mut world = World::start_with_own_postgres().await;
-    let server = Server::start(&world, &[("ffmpeg", "/nonexistent")]).await;
+    let server = Server::start(&world, &[("ffmpeg", "/nonexistent"), ("header_timeout_ms", "600000")]).await;
     let client = server.client();
     let (mia, ben) = (client.register("mia").await, client.register("ben").await);
     let (video, other) = (client.publish_one(&mia, "one").await, client.publish_one(&mia, "two").await);

@@ -10,6 +10,8 @@ use crate::harness::{Account, Caller, IDLE, Server, World, code, entries, eventu
 
 /// Nothing changes behind the tests' back.
 const NO_COVERS: (&str, &str) = ("ffmpeg", "/nonexistent");
+/// A connection may wait for an order to be trimmed.
+const PATIENT: (&str, &str) = ("header_timeout_ms", "600000");
 /// Some time ago, and a bucket.
 const THEN: i64 = EPOCH_MS + 60_000_000_000;
 const BUCKET: u16 = 42;
@@ -46,7 +48,7 @@ async fn a_list_of_likes_is_exact_on_both_sides_of_what_redis_keeps() {
     world.plant_user(author).await;
     let videos: Vec<u64> = (1..=220).map(|number| id_at(THEN + number, BUCKET, 0)).collect();
     world.plant_videos(author, &videos).await;
-    let server = Server::start(&world, &[NO_COVERS]).await;
+    let server = Server::start(&world, &[NO_COVERS, PATIENT]).await;
     let fan = server.client().register("fan").await;
     let mut caller = server.client().caller().await;
     let (set, order) = (keys::likes(UserId(fan.id)), keys::liked(UserId(fan.id)));
@@ -119,7 +121,7 @@ async fn a_star_has_all_her_followers_in_sub_sets_and_in_order() {
     world.plant_user(star).await;
     let mut followers = plant_followers(&world, star, 700).await;
     followers.reverse();
-    let server = Server::start(&world, &[NO_COVERS, IDLE]).await;
+    let server = Server::start(&world, &[NO_COVERS, IDLE, PATIENT]).await;
     let fan = server.client().register("fan").await;
     let mut caller = server.client().caller().await;
     let followers_list = format!("/douyin/relation/follower/list/?user_id={star}&token={}", fan.token);
@@ -179,7 +181,7 @@ async fn a_video_grows_beyond_one_set_of_likers_and_back() {
         .map(|(user, place)| format!("({user}, {video}, {}, true)", id_at(THEN + 3_600_000 + place, BUCKET, 0)))
         .collect();
     world.sql(&format!("insert into favorite (from_id, to_id, version, is_on) values {}", rows.join(", "))).await;
-    let server = Server::start(&world, &[NO_COVERS]).await;
+    let server = Server::start(&world, &[NO_COVERS, PATIENT]).await;
     let client = server.client();
     let fans = client.register_many("fan", 6).await;
     let mut caller = client.caller().await;
