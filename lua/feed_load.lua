@@ -4,10 +4,15 @@
 -- Reply {'OK'} | {'EPOCH', head}
 -- Example  feed {4096}, floor 8192, ids 16384 24576 -> feed {16384, 24576}, floor "8192"
 local kept_above = math.max(tonumber(redis.call('GET', KEYS[3]) or '0'), tonumber(ARGV[3]))
+local places = {}
 for i = 4, #ARGV do
   if tonumber(ARGV[i]) > kept_above then
-    redis.call('ZADD', KEYS[2], ARGV[i], ARGV[i])
+    places[#places + 1] = ARGV[i]
+    places[#places + 1] = ARGV[i]
   end
+end
+if #places > 0 then
+  redis.call('ZADD', KEYS[2], unpack(places))
 end
 -- What was kept from before below the new floor would stand behind a hole.
 redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', kept_above)

@@ -3,7 +3,7 @@
 -- $2 buckets bigint[]
 select from_id, to_id, favorite.version, is_on, author
 from favorite
-join videos on videos.id = to_id
+join videos on videos.id = to_id and (videos.id >> 5) & 255 = any($2)
 join bucket on bucket.bucket = (to_id >> 5) & 255
 where
     (to_id >> 5) & 255 = any($2)

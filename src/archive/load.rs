@@ -34,6 +34,26 @@ fn numbers(buckets: &[Bucket]) -> Vec<i64> {
     buckets.iter().map(|bucket| i64::from(bucket.number())).collect()
 }
 
+/// The rows of a group of buckets are sorted in memory.
+const BEGIN: &str = "begin isolation level repeatable read, read only; set local work_mem = '64MB'";
+
+/// Begins to read everything as it is now; gives what others need to read the same.
+pub async fn begin_snapshot(session: &Client) -> Result<String> {
+    session.batch_execute(BEGIN).await.map_err(fault)?;
+    let sql = include_str!("../../sql/queries/load_snapshot.sql");
+    Ok(session.query_one(sql, &[]).await.map_err(fault)?.get(0))
+}
+
+/// Has another session read what the first one reads, while that has not ended.
+pub async fn join_snapshot(session: &Client, snapshot: &str) -> Result<()> {
+    // A name that Postgres gave; it takes no parameter here.
+    session.batch_execute(&format!("{BEGIN}; set transaction snapshot '{snapshot}'")).await.map_err(fault)
+}
+
+pub async fn end_snapshot(session: &Client) -> Result<()> {
+    session.batch_execute("commit").await.map_err(fault)
+}
+
 pub async fn users(session: &Client, selection: &Selection) -> Result<impl Stream<Item = Result<(UserId, String)>>> {
     let rows = rows(session, include_str!("../../sql/queries/load_users.sql"), selection).await?;
     Ok(rows.map_ok(|row| (UserId::from(row.get::<_, i64>(0)), row.get(1))))

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use futures_util::future::try_join_all;
 use futures_util::{Stream, TryStreamExt, stream};
 use tokio::time::Instant;
 use tokio_postgres::Client as Session;
@@ -11,7 +12,7 @@ use tokio_postgres::Client as Session;
 use crate::archive::load as rows;
 use crate::archive::load::Selection;
 use crate::crash;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::id::{Bucket, UserId, VideoId, bucket_of};
 use crate::model::{CommentRecord, EdgeRow, MessageRecord, Scope};
 use crate::store::{Home, Run};
@@ -62,14 +63,37 @@ pub(super) struct Part<'a> {
     pub feed_window: u64,
 }
 
-/// Loads rows as they are in one snapshot of Postgres. Where `after` is 0, into buckets that hold nothing of the scopes.
-pub(super) async fn load(session: &Session, run: &Arc<Run>, part: &Part<'_>, pace: &Pace) -> Result<()> {
-    session.batch_execute("begin isolation level repeatable read, read only").await.map_err(crate::archive::fault)?;
+/// Sessions that read rows beside the first one.
+pub(super) const READERS: usize = 2;
+
+/// What each session reads, one after the other; about as much for each of them. No scope needs another one before it.
+const LANES: [&[Scope]; READERS + 1] = [
+    &[Scope::Users, Scope::Videos, Scope::Feed, Scope::Comments, Scope::Messages],
+    &[Scope::Favorites],
+    &[Scope::Follows],
+];
+
+/// Loads rows as they are in one snapshot of Postgres, which all sessions see. Where `after` is 0, into buckets that hold
+/// nothing of the scopes.
+pub(super) async fn load(
+    session: &Session,
+    readers: &[Session; READERS],
+    run: &Arc<Run>,
+    part: &Part<'_>,
+    pace: &Pace,
+) -> Result<()> {
+    let snapshot = rows::begin_snapshot(session).await?;
+    try_join_all(readers.iter().map(|reader| rows::join_snapshot(reader, &snapshot))).await?;
+    let sessions = || std::iter::once(session).chain(readers);
     let selection = &Selection::of(part.buckets, part.after);
-    for scope in Scope::ALL.into_iter().filter(|scope| part.scopes.contains(scope)) {
-        load_scope(session, run, scope, selection, part, pace).await?;
-    }
-    session.batch_execute("commit").await.map_err(crate::archive::fault)
+    try_join_all(LANES.iter().zip(sessions()).map(async |(lane, session)| {
+        for scope in lane.iter().filter(|scope| part.scopes.contains(scope)) {
+            load_scope(session, run, *scope, selection, part, pace).await?;
+        }
+        Ok::<_, Error>(())
+    }))
+    .await?;
+    try_join_all(sessions().map(rows::end_snapshot)).await.map(drop)
 }
 
 /// Removes from closed buckets what a load of these scopes writes anew, as far as Postgres knows what there can be: all
@@ -201,11 +225,13 @@ async fn load_feed(session: &Session, run: &Arc<Run>, part: &Part<'_>, pace: &Pa
     let floor = ids.get(window).map_or(0, |left_out| left_out.0);
     ids.truncate(window);
     feed.load_feed(floor, &[]).await?;
-    for ids in ids.chunks(BATCH) {
-        feed.load_feed(floor, ids).await?;
-        pace.count(Scope::Feed, ids.len()).await;
-    }
-    Ok(())
+    stream::iter(ids.chunks(BATCH).map(Ok))
+        .try_for_each_concurrent(CONCURRENCY, |ids| async {
+            feed.load_feed(floor, ids).await?;
+            pace.count(Scope::Feed, ids.len()).await;
+            Ok(())
+        })
+        .await
 }
 
 #[cfg(test)]

@@ -99,12 +99,13 @@ pub(super) async fn in_order(gate: &Gate, pace: &Arc<Pace>, replace: bool) -> Re
 async fn open(gate: &Gate, pace: &Arc<Pace>) -> Result<Scene> {
     let session = gate.archive.session().await?;
     buckets::lock_recovery(&session).await?;
+    let readers = [gate.archive.session().await?, gate.archive.session().await?];
     let (nodes, inspections) = answering(cluster::connect(&gate.redis, gate.redis_timeout, &[]).await?).await?;
     let run_ids = inspections.into_iter().map(|inspection| inspection.run_id).collect();
     let installation = buckets::installation(&session).await?;
     let feed_window = gate.feed_window;
     let pace = pace.clone();
-    Ok(Scene { session, all: nodes.all, nodes: nodes.reached, run_ids, installation, feed_window, pace })
+    Ok(Scene { session, readers, all: nodes.all, nodes: nodes.reached, run_ids, installation, feed_window, pace })
 }
 
 /// Loads all closed buckets of the nodes that can be reached, and gives them. `settled`: what was left empty just now,

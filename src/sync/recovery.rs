@@ -29,7 +29,7 @@ use futures_util::future::try_join_all;
 use tokio_postgres::Client as Session;
 use tracing::{info, warn};
 
-use super::load::{self, Pace, Part};
+use super::load::{self, Pace, Part, READERS};
 use super::{flush, neighbors, rules};
 use crate::archive::buckets::{self, BucketRow, Former};
 use crate::crash;
@@ -44,6 +44,8 @@ use crate::store::{Admission, Admitted, Client, Head, NodeRun, Run};
 pub(super) struct Scene {
     /// Holds the recovery lock ([`buckets::lock_recovery`]).
     pub session: Session,
+    /// Read rows together with it.
+    pub readers: [Session; READERS],
     /// Those that can be reached.
     pub nodes: Vec<Node>,
     /// Whether these have all buckets.
@@ -119,7 +121,7 @@ impl Scene {
             self.deliver(&closed, &kept, base_ms).await?;
             let after = closed.rows.iter().map(|row| row.relayed).min().unwrap_or(0);
             let part = Part { buckets: &kept, scopes: &Scope::ALL, after, feed_window: self.feed_window };
-            load::load(&self.session, &closed.run, &part, &self.pace).await?;
+            load::load(&self.session, &self.readers, &closed.run, &part, &self.pace).await?;
             crash::point("recovery_loaded");
             self.open(&closed, &kept, base_ms, &kept_runs).await?;
             info!(epoch = closed.epoch, drained, "Redis kept what it had, and is in order");
@@ -189,7 +191,7 @@ impl Scene {
             }
         }
         let part = Part { buckets: &closed.buckets, scopes, after: 0, feed_window: self.feed_window };
-        load::load(&self.session, &closed.run, &part, &self.pace).await?;
+        load::load(&self.session, &self.readers, &closed.run, &part, &self.pace).await?;
         crash::point("recovery_loaded");
         self.open(&closed, &closed.buckets, base_ms, &[]).await
     }
