@@ -29,7 +29,7 @@
 //! ([`flight`]), and of it only what was marked; while nothing of it changes it is not asked for again.
 //!
 //! The newest `feed_snapshot` places are found in the process ([`order`]); older ones cost a trip for their ids first,
-//! and past what Redis keeps, Postgres.
+//! and past what Redis keeps, Postgres. Their pages are put together from cards each time.
 
 mod flight;
 mod order;
@@ -52,7 +52,7 @@ pub use self::text::FeedAnswer;
 use crate::archive::{Archive, videos};
 use crate::error::Result;
 use crate::id::{ID_MAX, VideoId};
-use crate::store::{Cards, Judge, Marks, Run, feed};
+use crate::store::{Cards, Judge, Marks, Run, Sight, feed};
 
 /// The document's own page size.
 const PAGE: usize = 30;
@@ -108,7 +108,7 @@ impl Feed {
         match self.look(before, begun) {
             Look::Kept(page) => Ok(page),
             // In a box: most requests need no room for reading.
-            Look::Past => self.page_past(run, before, begun).boxed().await,
+            Look::Past => self.page_past(run, before).boxed().await,
             Look::Old { flight } => self.page_read(run, before, begun, flight).boxed().await,
         }
     }
@@ -127,13 +127,13 @@ impl Feed {
             }
             match self.look(before, begun) {
                 Look::Kept(page) => return Ok(page),
-                Look::Past => return self.page_past(run, before, begun).await,
+                Look::Past => return self.page_past(run, before).await,
                 Look::Old { flight: next } => flight = next,
             }
         }
         match self.read_newest(run, before).await? {
             Some(page) => Ok(page),
-            None => self.page_past(run, before, begun).await,
+            None => self.page_past(run, before).await,
         }
     }
 
@@ -152,24 +152,16 @@ impl Feed {
         }
     }
 
-    /// A page that does not lie wholly among the newest.
-    async fn page_past(&self, run: &Arc<Run>, before: Option<u64>, begun: Instant) -> Result<Arc<Page>> {
+    /// A page that does not lie wholly among the newest. It is put together for each request: there are so many of them
+    /// that a kept one would hardly be asked for again, and all that costs more is in the cards.
+    async fn page_past(&self, run: &Arc<Run>, before: Option<u64>) -> Result<Arc<Page>> {
         let found = feed::page(run, before, WANTED).await?;
         let mut wanted = found.ids;
         if wanted.len() < WANTED && found.trimmed {
             let older_than = wanted.last().map(|id| id.0).or(before).unwrap_or(ID_MAX + 1);
             wanted.extend(videos::before(&self.archive, older_than, WANTED - wanted.len()).await?);
         }
-        for _ in 0..FLIGHTS_JOINED_MAX {
-            if let Some(page) = self.kept(&wanted, &self.cards.marks.judge(begun)) {
-                return Ok(page);
-            }
-            let flight = wanted.first().map_or(0, |first| first.0);
-            if let Some(read) = self.flights.fly(flight, self.read(run, &wanted)).await? {
-                return Ok(read);
-            }
-        }
-        self.read(run, &wanted).await
+        self.complete(&wanted, Sight::begin(&self.cards, run, None)).await
     }
 
     /// The page of exactly these videos, if what is kept of it may be shown.

@@ -14,7 +14,6 @@ use super::text::{self, Places};
 use super::{PAGE, view};
 use crate::error::{Error, Result};
 use crate::id::{self, UserId, VideoId};
-use crate::model::Video;
 use crate::store::cards::{UserCard, VideoCard};
 use crate::store::{Judge, Run, snapshot};
 
@@ -51,19 +50,18 @@ impl Page {
         looked_at: Instant,
         media_base: &str,
     ) -> Result<Page> {
-        let shown: Vec<Video> = videos
-            .iter()
-            .map(|video| match authors.get(&video.value.record.author) {
-                Some(author) => Ok(view::video(media_base, &video.value, view::user(&author.value, false), false)),
-                None => Err(Error::internal(format!("video {} has no author", video.value.record.id))),
-            })
-            .collect::<Result<_>>()?;
+        let mut shown = Vec::with_capacity(videos.len());
+        for video in &videos {
+            let author = authors.get(&video.value.record.author);
+            let author = author.ok_or_else(|| Error::internal(format!("{} has no author", video.value.record.id)))?;
+            shown.push((&video.value, &author.value));
+        }
         let author_ids: Vec<UserId> = authors.keys().copied().collect();
         let author_places =
             videos.iter().filter_map(|video| author_ids.binary_search(&video.value.record.author).ok()).collect();
         let (last, following) = (wanted.iter().take(PAGE).next_back(), wanted.get(PAGE));
         let next_time = last.map_or(0, |last| next_time(*last, following.copied(), view::now_ms()));
-        let (text, places) = text::write(shown, next_time)?;
+        let (text, places) = text::write(media_base, shown.into_iter(), next_time)?;
         // The same text has the same tag on every server and in every generation.
         let mut hasher = DefaultHasher::new();
         hasher.write(&text);
@@ -79,6 +77,11 @@ impl Page {
             etag: format!("W/\"{:016x}\"", hasher.finish()),
             gzip: OnceLock::new(),
         })
+    }
+
+    /// Whether the cards tell when it changes: of what is not visible there is none.
+    pub(super) fn is_lasting(&self) -> bool {
+        self.videos.len() == self.wanted.len().min(PAGE)
     }
 
     pub(super) fn is_good(&self, judge: &Judge<'_>) -> bool {

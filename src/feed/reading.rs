@@ -30,14 +30,15 @@ impl Feed {
             }
         };
         match order.place(before) {
-            Place::At(wanted) => self.complete(wanted, sight).await.map(Some),
+            Place::At(wanted) => {
+                let page = self.complete(wanted, sight).await?;
+                if let Some(first) = wanted.first().filter(|_| page.is_lasting()) {
+                    self.pages.insert(*first, page.clone());
+                }
+                Ok(Some(page))
+            }
             Place::Past => Ok(None),
         }
-    }
-
-    /// The page of exactly these videos, read now.
-    pub(super) async fn read(&self, run: &Arc<Run>, wanted: &[VideoId]) -> Result<Arc<Page>> {
-        self.complete(wanted, Sight::begin(&self.cards, run, None)).await
     }
 
     async fn read_order(&self, sight: &mut Sight<'_>) -> Result<Arc<Order>> {
@@ -56,19 +57,14 @@ impl Feed {
         order
     }
 
-    /// Reads what the cards lack, in one trip for the videos and the authors that are known, and one more for others.
-    async fn complete(&self, wanted: &[VideoId], mut sight: Sight<'_>) -> Result<Arc<Page>> {
+    /// The page of exactly these videos: reads what the cards lack, in one trip for the videos and the authors that are
+    /// known, and one more for others.
+    pub(super) async fn complete(&self, wanted: &[VideoId], mut sight: Sight<'_>) -> Result<Arc<Page>> {
         sight.see(shown(wanted), &[]).await?;
         let videos: Vec<_> = shown(wanted).iter().filter_map(|id| sight.video_card(*id).cloned()).collect();
         let authors = videos.iter().map(|video| video.value.record.author);
         let authors: BTreeMap<_, _> = authors.filter_map(|id| Some((id, sight.user_card(id)?.clone()))).collect();
-        // Of what is not visible there is nothing that tells when it is.
-        let is_lasting = videos.len() == shown(wanted).len();
-        let page = Arc::new(Page::new(wanted, videos, authors, sight.begun(), &self.media_base)?);
-        if let Some(first) = wanted.first().filter(|_| is_lasting) {
-            self.pages.insert(*first, page.clone());
-        }
-        Ok(page)
+        Page::new(wanted, videos, authors, sight.begun(), &self.media_base).map(Arc::new)
     }
 }
 

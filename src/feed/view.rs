@@ -4,7 +4,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::id;
 use crate::media::{VideoName, cover_path};
-use crate::model::{User, Video};
+use crate::model::{User, Video, VideoRecord};
 use crate::store::user::UserRecord;
 use crate::store::video::CountedVideo;
 
@@ -33,18 +33,33 @@ pub fn user(record: &UserRecord, is_follow: bool) -> User {
     }
 }
 
-/// `media_base`: public base of media addresses, without a slash at its end.
+/// Appends the address of a video's file. `media_base`: public base of media addresses, without a slash at its end.
+pub(super) fn play_url(address: &mut String, media_base: &str, video: &VideoRecord) {
+    for part in [media_base, "/video/", &video.object] {
+        address.push_str(part);
+    }
+}
+
+/// The same of its cover; nothing where the name of its file is none.
+pub(super) fn cover_url(address: &mut String, media_base: &str, video: &VideoRecord) {
+    if let Ok(name) = video.object.parse::<VideoName>() {
+        for part in [media_base, "/", &cover_path(name, video.cover)] {
+            address.push_str(part);
+        }
+    }
+}
+
+/// `media_base`: see [`play_url`].
 pub fn video(media_base: &str, video: &CountedVideo, author: User, is_favorite: bool) -> Video {
     let record = &video.record;
-    let cover_url = match record.object.parse::<VideoName>() {
-        Ok(name) => format!("{media_base}/{}", cover_path(name, record.cover)),
-        Err(_) => String::new(),
-    };
+    let (mut play, mut cover) = (String::new(), String::new());
+    play_url(&mut play, media_base, record);
+    cover_url(&mut cover, media_base, record);
     Video {
         id: record.id,
         author,
-        play_url: format!("{media_base}/video/{}", record.object),
-        cover_url,
+        play_url: play,
+        cover_url: cover,
         favorite_count: video.favorites,
         comment_count: video.comments,
         is_favorite,

@@ -6,6 +6,7 @@ use bytes::Bytes;
 
 use super::client::Command;
 use super::keys;
+use super::reply::Reply;
 use super::run::{Home, Read, Run};
 use super::script;
 use super::timeline::newest_below;
@@ -15,7 +16,7 @@ use crate::id::{Bucket, VideoId};
 pub struct FeedPage {
     /// Newest first.
     pub ids: Vec<VideoId>,
-    /// The feed has videos older than all that Redis keeps: where `ids` ends short, Postgres goes on.
+    /// `ids` ends short where Redis does, and the feed has older videos: Postgres goes on.
     pub trimmed: bool,
 }
 
@@ -24,16 +25,18 @@ pub(super) fn order_below(before: Option<u64>, limit: usize) -> Command {
     newest_below(keys::feed(), before, limit)
 }
 
-/// At most `limit` ids below `before`.
+/// At most `limit` ids below `before`, in one round trip; at the end of what Redis keeps in two.
 pub async fn page(run: &Arc<Run>, before: Option<u64>, limit: usize) -> Result<FeedPage> {
+    let ids: Vec<u64> = ask(run, order_below(before, limit)).await?.numbers()?;
+    let is_short = ids.len() < limit;
+    let trimmed = is_short && ask(run, Command::new("GET").arg(keys::feed_floor())).await?.number()?.unwrap_or(0) > 0;
+    Ok(FeedPage { ids: ids.into_iter().map(VideoId).collect(), trimmed })
+}
+
+async fn ask(run: &Arc<Run>, command: Command) -> Result<Reply> {
     let mut read = Read::new(run);
-    read.push(Bucket::FEED, order_below(before, limit));
-    read.push(Bucket::FEED, Command::new("GET").arg(keys::feed_floor()));
-    let replies = read.send().await?;
-    Ok(FeedPage {
-        ids: replies[0].numbers()?.into_iter().map(VideoId).collect(),
-        trimmed: replies[1].number()?.unwrap_or(0) > 0,
-    })
+    read.push(Bucket::FEED, command);
+    Ok(read.send().await?.pop().unwrap_or(Reply::Nil))
 }
 
 /// Puts a video into the feed; repeating it is harmless. `window`: how many videos Redis keeps. Gives the last id of

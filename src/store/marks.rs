@@ -6,46 +6,60 @@
 //! all the time is read four times a second and not each time.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
 
 use super::admitted::Admission;
 
-/// Ids that share a generation cost each other a needless read now and then, never a missed one. So many that tens of
+/// Ids that share generations cost each other a needless read now and then, never a missed one. So many that tens of
 /// thousands of changes a second leave what they do not concern alone for seconds; 1 MiB, used as far as ids come by.
-const GENERATIONS: usize = 1 << 18;
+const GENERATIONS: usize = 1 << 17;
 /// Turns every id into evenly spread high bits: 2^64 divided by the golden ratio.
 const SPREAD: u64 = 0x9E37_79B9_7F4A_7C15;
+/// Changes through this process are counted in the low half of a word, what Redis told in the high one. The low one
+/// overflows into the other after 2^32 changes, which is one more needless read.
+const CHANGED: u64 = 1;
+const TOLD: u64 = 1 << 32;
 
-/// A number for each id, raised *after* the id's entity was changed. Who takes it *before* he asks Redis, and finds it
-/// the same later, has seen every change that it was raised for by then.
-struct Generations(Box<[AtomicU32]>);
+/// Numbers for each id, raised *after* the id's entity was changed. Who takes them *before* he asks Redis, and finds them
+/// the same later, has seen every change that they were raised for by then.
+#[derive(Debug, Clone, Copy)]
+struct Generation(u64);
+
+impl Generation {
+    fn shows_changed(self, present: Generation) -> bool {
+        self.0 as u32 == present.0 as u32
+    }
+
+    fn shows_told(self, present: Generation) -> bool {
+        self.0 >> 32 == present.0 >> 32
+    }
+}
+
+struct Generations(Box<[AtomicU64]>);
 
 impl Generations {
     fn new() -> Generations {
-        Generations((0..GENERATIONS).map(|_| AtomicU32::new(0)).collect())
+        Generations((0..GENERATIONS).map(|_| AtomicU64::new(0)).collect())
     }
 
-    fn raise(&self, id: u64) {
-        self.of(id).fetch_add(1, Ordering::SeqCst);
+    fn raise(&self, id: u64, by: u64) {
+        self.of(id).fetch_add(by, Ordering::SeqCst);
     }
 
-    fn get(&self, id: u64) -> u32 {
-        self.of(id).load(Ordering::SeqCst)
+    fn get(&self, id: u64) -> Generation {
+        Generation(self.of(id).load(Ordering::SeqCst))
     }
 
-    fn of(&self, id: u64) -> &AtomicU32 {
+    fn of(&self, id: u64) -> &AtomicU64 {
         &self.0[(id.wrapping_mul(SPREAD) >> (64 - GENERATIONS.ilog2())) as usize]
     }
 }
 
 pub struct Marks {
-    /// Through this process.
-    changed: Generations,
-    /// Through anyone, as Redis told.
-    told: Generations,
+    generations: Generations,
     vigil: ArcSwapOption<Vigil>,
     /// Longest that a change through another process goes unseen.
     age_max: Duration,
@@ -132,8 +146,7 @@ pub struct Stamp {
     asked_at: Instant,
     /// Through which it was asked.
     admission: u64,
-    changed: u32,
-    told: u32,
+    generation: Generation,
 }
 
 impl Stamp {
@@ -148,18 +161,17 @@ impl Marks {
 
     /// `age_max`: longest that a change through another process may go unseen.
     pub fn new(age_max: Duration) -> Marks {
-        Marks { changed: Generations::new(), told: Generations::new(), vigil: ArcSwapOption::empty(), age_max }
+        Marks { generations: Generations::new(), vigil: ArcSwapOption::empty(), age_max }
     }
 
     /// To be called once Redis has answered, whatever it answered, and before the client is.
     pub fn changed(&self, ids: impl IntoIterator<Item = u64>) {
-        ids.into_iter().for_each(|id| self.changed.raise(id));
+        ids.into_iter().for_each(|id| self.generations.raise(id, CHANGED));
     }
 
     /// Of an entity that is asked for after this, through `admission`.
     pub fn stamp(&self, id: u64, admission: &Admission) -> Stamp {
-        let asked_at = Instant::now();
-        Stamp { asked_at, admission: admission.number(), changed: self.changed.get(id), told: self.told.get(id) }
+        Stamp { asked_at: Instant::now(), admission: admission.number(), generation: self.generations.get(id) }
     }
 
     /// What may be shown to a request that began at `begun`.
@@ -175,7 +187,7 @@ impl Marks {
 
     /// Redis told that the entity changed.
     pub(super) fn tell(&self, id: u64) {
-        self.told.raise(id);
+        self.generations.raise(id, TOLD);
     }
 
     pub(super) fn watched_by(&self, vigil: Option<Arc<Vigil>>) {
@@ -203,15 +215,16 @@ impl Judge<'_> {
 
     /// The same, where the entity was found good for a request of `looked_at`.
     pub fn is_good_at(&self, looked_at: Instant, id: u64, stamp: &Stamp) -> bool {
-        let shows_own = looked_at >= self.begun || self.marks.changed.get(id) == stamp.changed;
-        shows_own && (stamp.asked_at + self.marks.age_max >= self.begun || self.is_vouched(id, stamp))
+        let present = self.marks.generations.get(id);
+        let shows_own = looked_at >= self.begun || stamp.generation.shows_changed(present);
+        shows_own && (stamp.asked_at + self.marks.age_max >= self.begun || self.is_vouched(stamp, present))
     }
 
-    fn is_vouched(&self, id: u64, stamp: &Stamp) -> bool {
+    fn is_vouched(&self, stamp: &Stamp, present: Generation) -> bool {
         self.vouched.is_some_and(|vouched| {
             vouched.admission == stamp.admission
                 && vouched.since <= stamp.asked_at
-                && self.marks.told.get(id) == stamp.told
+                && stamp.generation.shows_told(present)
         })
     }
 }

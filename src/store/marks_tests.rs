@@ -90,7 +90,7 @@ fn every_node_has_to_confirm_and_is_asked_only_when_somebody_looks() {
 fn neighbouring_ids_rarely_share_a_generation() {
     let generations = Generations::new();
     let ids = |ms: u64| (0..32).map(move |number| Bucket::new(number * 8).unwrap().id_at(ms));
-    ids(60_000_000_000).for_each(|id| generations.raise(id));
-    let disturbed = ids(60_000_000_001).filter(|id| generations.get(*id) > 0).count();
+    ids(60_000_000_000).for_each(|id| generations.raise(id, TOLD));
+    let disturbed = ids(60_000_000_001).filter(|id| generations.get(*id).0 > 0).count();
     assert!(disturbed <= 4, "{disturbed} of 32");
 }

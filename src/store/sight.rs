@@ -1,7 +1,7 @@
 //! What one request sees of users and videos: from the cards that are kept, and for what these lack in as few trips as
 //! can be; the viewer's own flags in the same trips, and always asked for.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -15,7 +15,7 @@ use super::run::{Read, Run};
 use super::timeline::{List, Names, Owner};
 use super::user::{self, UserRecord};
 use super::video::{self, CountedVideo, know_author, known_author};
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::id::{Bucket, UserId, VideoId};
 
 pub struct Sight<'a> {
@@ -86,20 +86,32 @@ impl<'a> Sight<'a> {
             Names::Videos => (named.iter().copied().map(VideoId).collect(), Vec::new()),
             Names::Users => (Vec::new(), named.iter().copied().map(UserId).collect()),
         };
-        let more_asked = more.len();
-        let commands = std::iter::once(list.command()).chain(more);
-        let mut commands: Vec<_> = commands.map(|command| (list.bucket(), command)).collect();
-        if !self.is_known(list) {
-            commands.push((list.bucket(), list.owner_exists()));
+        let (more_asked, bucket) = (more.len(), list.bucket());
+        let mut commands = vec![(bucket, list.command())];
+        commands.extend(more.into_iter().map(|command| (bucket, command)));
+        let (is_known, owner, stamp) = match list.owner {
+            Owner::User(id) => (self.cards.knows_user(id), user::command(id), self.stamp(id.0)),
+            Owner::Video(id) => (known_author(id).is_some(), video::author_command(id), self.stamp(id.0)),
+        };
+        if !is_known {
+            commands.push((bucket, owner));
         }
         let mut replies = self.ask(commands, &videos, &users).await?.into_iter();
-        let (entries, more) = (replies.next(), replies.by_ref().take(more_asked).collect());
-        let exists = replies.next();
-        match (entries, exists) {
-            (Some(_), Some(exists)) if exists.number()? != Some(1) => Err(list.no_owner().into()),
-            (Some(entries), _) => Ok((entries, more)),
-            (None, _) => Err(Error::internal("a list was asked for and not told")),
+        let entries = replies.next().ok_or_else(|| Error::internal("a list was asked for and not told"))?;
+        let more = replies.by_ref().take(more_asked).collect();
+        if let Some(owner) = replies.next() {
+            self.know_owner(list, &owner, stamp)?;
         }
+        Ok((entries, more))
+    }
+
+    /// From here on he is known to exist: neither users nor videos ever vanish.
+    fn know_owner(&self, list: &List, told: &Reply, stamp: Stamp) -> Result<()> {
+        match list.owner {
+            Owner::User(id) => self.cards.keep_user(Card::new(user::record(id, told)?.ok_or(Code::NoUser)?, stamp)),
+            Owner::Video(id) => know_author(id, UserId(told.number()?.ok_or(Code::NoVideo)?)),
+        }
+        Ok(())
     }
 
     /// Sees the videos that a list names, their authors and the viewer's flags: no trip where [`Sight::list`] guessed
@@ -117,10 +129,13 @@ impl<'a> Sight<'a> {
 
     /// Sees all of these, and the videos' authors.
     pub async fn see(&mut self, videos: &[VideoId], users: &[UserId]) -> Result<()> {
-        while !self.lacking(videos, users).is_empty() {
-            self.ask(Vec::new(), videos, users).await?;
+        loop {
+            let lacking = self.lacking(videos, users);
+            if lacking.is_empty() {
+                return Ok(());
+            }
+            self.ask_for(Vec::new(), lacking).await?;
         }
-        Ok(())
     }
 
     /// One trip: `commands`, which it gives the answers to, along with what is lacking of these and of the videos' authors
@@ -132,6 +147,10 @@ impl<'a> Sight<'a> {
         users: &[UserId],
     ) -> Result<Vec<Reply>> {
         let lacking = self.lacking(videos, users);
+        self.ask_for(commands, lacking).await
+    }
+
+    async fn ask_for(&mut self, commands: Vec<(Bucket, Command)>, lacking: Lacking) -> Result<Vec<Reply>> {
         let of_videos: Vec<Stamp> = lacking.videos.iter().map(|id| self.stamp(id.0)).collect();
         let of_users: Vec<Stamp> = lacking.users.iter().map(|id| self.stamp(id.0)).collect();
         let mut read = Read::new(self.run);
@@ -181,8 +200,8 @@ impl<'a> Sight<'a> {
     /// What no card tells; takes those that do.
     fn lacking(&mut self, videos: &[VideoId], users: &[UserId]) -> Lacking {
         let mut lacking = Lacking::default();
-        let mut wanted: BTreeSet<UserId> = users.iter().copied().collect();
-        for id in videos.iter().copied().collect::<BTreeSet<VideoId>>() {
+        let mut wanted = users.to_vec();
+        for id in sorted(videos.to_vec()) {
             if !self.videos.contains_key(&id) {
                 match self.cards.video(id, &self.judge) {
                     Some(card) => _ = self.videos.insert(id, Some(card)),
@@ -197,7 +216,7 @@ impl<'a> Sight<'a> {
                 lacking.liked.push(id);
             }
         }
-        for id in wanted {
+        for id in sorted(wanted) {
             if !self.users.contains_key(&id) {
                 match self.cards.user(id, &self.judge) {
                     Some(card) => _ = self.users.insert(id, Some(card)),
@@ -225,14 +244,6 @@ impl<'a> Sight<'a> {
         self.cards.marks.stamp(id, &self.run.admission)
     }
 
-    /// Whether the owner of a list is known to exist: neither users nor videos ever vanish.
-    fn is_known(&self, list: &List) -> bool {
-        match list.owner {
-            Owner::User(id) => self.cards.knows_user(id),
-            Owner::Video(id) => known_author(id).is_some(),
-        }
-    }
-
     /// What was seen of a video; `None` where it is not visible.
     pub fn video(&self, id: VideoId) -> Result<Option<SeenVideo<'_>>> {
         let Some(Some(card)) = self.videos.get(&id) else { return Ok(None) };
@@ -256,4 +267,11 @@ impl<'a> Sight<'a> {
     pub fn user_card(&self, id: UserId) -> Option<&Arc<UserCard>> {
         self.users.get(&id)?.as_ref()
     }
+}
+
+/// Each once.
+fn sorted<T: Ord>(mut ids: Vec<T>) -> Vec<T> {
+    ids.sort_unstable();
+    ids.dedup();
+    ids
 }

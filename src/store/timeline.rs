@@ -3,10 +3,9 @@
 use std::sync::Arc;
 
 use super::client::Command;
-use super::keys;
 use super::reply::Reply;
 use super::run::{Read, Run};
-use crate::error::{Code, Result};
+use crate::error::Result;
 use crate::id::{Bucket, UserId, VideoId};
 use crate::model::Entry;
 
@@ -49,32 +48,11 @@ impl List {
         if self.with_places { command.arg("WITHSCORES") } else { command }
     }
 
-    /// Asks whether there is an owner.
-    pub(super) fn owner_exists(&self) -> Command {
-        let key = match self.owner {
-            Owner::User(id) => keys::user(id),
-            Owner::Video(id) => keys::video(id),
-        };
-        Command::new("EXISTS").arg(key)
-    }
-
-    /// The entries, in one round trip.
+    /// The entries, in one round trip; none where there is no owner.
     pub async fn read(&self, run: &Arc<Run>) -> Result<Reply> {
         let mut read = Read::new(run);
-        read.push(self.bucket(), self.owner_exists());
         read.push(self.bucket(), self.command());
-        match &read.send().await?[..] {
-            [exists, entries] if exists.number()? == Some(1) => Ok(entries.clone()),
-            _ => Err(self.no_owner().into()),
-        }
-    }
-
-    /// What is answered where there is none.
-    pub(super) fn no_owner(&self) -> Code {
-        match self.owner {
-            Owner::User(_) => Code::NoUser,
-            Owner::Video(_) => Code::NoVideo,
-        }
+        Ok(read.send().await?.pop().unwrap_or(Reply::Nil))
     }
 }
 

@@ -74,13 +74,17 @@ pub fn know_author(id: VideoId, author: UserId) {
     }
 }
 
+pub(super) fn author_command(id: VideoId) -> Command {
+    Command::new("HGET").arg(keys::video(id)).arg("author")
+}
+
 /// Whose video it is; 100007 for an unknown one. This process asks once.
 pub async fn author(run: &Arc<Run>, id: VideoId) -> Result<UserId> {
     if let Some(author) = known_author(id) {
         return Ok(author);
     }
     let mut read = Read::new(run);
-    read.push(id.bucket(), Command::new("HGET").arg(keys::video(id)).arg("author"));
+    read.push(id.bucket(), author_command(id));
     match read.send().await?.first().unwrap_or(&Reply::Nil).number()? {
         Some(author) => {
             know_author(id, UserId(author));
