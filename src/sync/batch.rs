@@ -10,7 +10,7 @@ use crate::store::Run;
 use crate::store::outbox::{self, OutboxEntry};
 
 /// Entries of all buckets together, while many are behind.
-const ENTRIES: usize = 32_768;
+const ENTRIES: usize = 16_384;
 /// Entries of one bucket: a reply of this length keeps Redis from others for two milliseconds.
 const SHARE_MAX: usize = 2_048;
 /// Of each bucket where nothing is known of how many are behind.

@@ -32,7 +32,9 @@ use crate::store::{Doubt, Run, Slot, order};
 
 /// How often a server asks whether it is to flush.
 const ELECTION_INTERVAL: Duration = Duration::from_millis(500);
-const RETRY_DELAY: Duration = Duration::from_millis(500);
+/// A session that Postgres ended is soon replaced; a Postgres that is away is not asked all the time.
+const RETRY_DELAY_MIN: Duration = Duration::from_millis(20);
+const RETRY_DELAY_MAX: Duration = Duration::from_millis(500);
 /// How long the flushing server may be silent, its pauses aside, before Postgres lets another one flush.
 const SILENCE_MAX: Duration = Duration::from_secs(3);
 /// One pass; a Postgres that hangs is given up, and its session with it.
@@ -55,11 +57,17 @@ pub struct Flusher {
 impl Flusher {
     /// Flushes whenever this server is the elected one, for ever.
     pub async fn work(self) {
+        let mut delay = RETRY_DELAY_MIN;
         loop {
+            let begun = Instant::now();
             if let Err(error) = self.stand_and_serve().await {
                 warn!("the outbox is not flushed: {error}");
             }
-            sleep(RETRY_DELAY).await;
+            if begun.elapsed() > RETRY_DELAY_MAX {
+                delay = RETRY_DELAY_MIN;
+            }
+            sleep(delay).await;
+            delay = (delay * 2).min(RETRY_DELAY_MAX);
         }
     }
 
