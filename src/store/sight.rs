@@ -9,7 +9,7 @@ use super::cards::{Card, Cards, UserCard, VideoCard};
 use super::client::Command;
 use super::keys;
 use super::marks::{Judge, Stamp};
-use super::membership;
+use super::membership::{self, Asked};
 use super::reply::Reply;
 use super::run::{Read, Run};
 use super::timeline::{List, Names, Owner};
@@ -82,10 +82,14 @@ impl<'a> Sight<'a> {
     /// The same, with the answers to more questions of the list's bucket, which are asked after it.
     pub(super) async fn list_with(&mut self, list: &List, more: Vec<Command>) -> Result<(Reply, Vec<Reply>)> {
         let named = self.cards.named(list).unwrap_or_default();
-        let (videos, users): (Vec<VideoId>, Vec<UserId>) = match list.names {
+        let (videos, mut users): (Vec<VideoId>, Vec<UserId>) = match list.names {
             Names::Videos => (named.iter().copied().map(VideoId).collect(), Vec::new()),
             Names::Users => (Vec::new(), named.iter().copied().map(UserId).collect()),
         };
+        // How large his sets are decides how a long list is asked about them.
+        if list.limit > membership::MANY {
+            users.extend(self.viewer);
+        }
         let (more_asked, bucket) = (more.len(), list.bucket());
         let mut commands = vec![(bucket, list.command())];
         commands.extend(more.into_iter().map(|command| (bucket, command)));
@@ -158,14 +162,16 @@ impl<'a> Sight<'a> {
         commands.into_iter().for_each(|(bucket, command)| read.push(bucket, command));
         lacking.videos.iter().for_each(|id| read.push(id.bucket(), video::command(*id)));
         lacking.users.iter().for_each(|id| read.push(id.bucket(), user::command(*id)));
+        let (liked_ids, followed_ids) = (lacking.liked.iter().map(|id| id.0), lacking.followed.iter().map(|id| id.0));
+        let viewer = self.viewer.and_then(|viewer| self.cards.user(viewer, &self.judge));
+        let liked = Asked::of(liked_ids.len(), viewer.as_ref().map(|viewer| viewer.value.favorites));
+        let followed = Asked::of(followed_ids.len(), viewer.as_ref().map(|viewer| viewer.value.follows));
         if let Some(viewer) = self.viewer {
             if !lacking.liked.is_empty() {
-                let liked = lacking.liked.iter().map(|id| id.0);
-                read.push(viewer.bucket(), membership::command(keys::likes(viewer), liked));
+                read.push(viewer.bucket(), liked.command(keys::likes(viewer), liked_ids.clone()));
             }
             if !lacking.followed.is_empty() {
-                let followed = lacking.followed.iter().map(|id| id.0);
-                read.push(viewer.bucket(), membership::command(keys::follows(viewer), followed));
+                read.push(viewer.bucket(), followed.command(keys::follows(viewer), followed_ids.clone()));
             }
         }
         let mut replies = read.send().await?;
@@ -187,12 +193,14 @@ impl<'a> Sight<'a> {
             }
             self.users.insert(*id, card);
         }
-        let mut flags = flags.iter().map(membership::flags);
-        if !lacking.liked.is_empty() {
-            self.liked.extend(lacking.liked.into_iter().zip(flags.next().transpose()?.unwrap_or_default()));
+        let (told_liked, told_followed) = flags.split_at(usize::from(self.viewer.is_some() && liked_ids.len() > 0));
+        for told in told_liked {
+            let flags = liked.flags(told, liked_ids.clone())?;
+            self.liked.extend(lacking.liked.iter().copied().zip(flags));
         }
-        if !lacking.followed.is_empty() {
-            self.followed.extend(lacking.followed.into_iter().zip(flags.next().transpose()?.unwrap_or_default()));
+        for told in told_followed {
+            let flags = followed.flags(told, followed_ids.clone())?;
+            self.followed.extend(lacking.followed.iter().copied().zip(flags));
         }
         Ok(replies)
     }
