@@ -3,7 +3,7 @@
 //! # What is kept, and for how long
 //!
 //! - **For ever**: whose video it is (`store/video.rs`), which lets a page be read in one trip.
-//! - **While they are true** ([`crate::store::marks`] says how that is known): the order of the newest videos, the cards
+//! - **While they are true** ([`Marks`] says how that is known): the order of the newest videos, the cards
 //!   of videos and users, which the lists share ([`crate::store::cards`]), and each page made of them: its JSON text,
 //!   whole, so that a signed-out answer is the text itself and a signed-in one a copy with some bytes overwritten
 //!   ([`page`]).

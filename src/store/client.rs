@@ -34,6 +34,8 @@ const CHANGES_WAITING_MAX: usize = 1_024;
 /// Nobody publishes there: what a subscriber does not take in time Redis bounds (`client-output-buffer-limit pubsub`),
 /// what it tells others of their keys it does not.
 const IDLE_CHANNEL: &str = "riffle";
+/// Why a call fails at once: the library would let it wait for its whole time-out, in a queue that nobody reads any more.
+const ENDED: &str = "the connection has ended";
 /// Of most ids.
 const NUMBER_BYTES: usize = 16;
 
@@ -239,12 +241,18 @@ impl Client {
     }
 
     pub async fn call(&self, command: Command) -> Result<Reply, Fault> {
+        if self.has_ended() {
+            return Err(Fault::Lost(ENDED.into()));
+        }
         let (command, arguments) = command.split();
         self.answer(self.fred.custom::<Value, _>(command, arguments).await)
     }
 
     /// Sends all commands at once and waits for all answers, in order.
     pub async fn pipeline(&self, commands: Vec<Command>) -> Vec<Result<Reply, Fault>> {
+        if self.has_ended() {
+            return commands.iter().map(|_| Err(Fault::Lost(ENDED.into()))).collect();
+        }
         if commands.len() <= SENT_SINGLY_MAX {
             // Each is on its way when it is first polled, so they leave together and in order.
             let answers = join_all(commands.into_iter().map(|command| send(&self.fred, command))).await;

@@ -10,7 +10,7 @@ use crate::client::Client;
 use crate::ledger::{Bounds, Certain, Key};
 
 /// Within this a server shows what was done through another one.
-const LAG_BETWEEN_SERVERS: Duration = Duration::from_millis(250);
+pub const LAG_BETWEEN_SERVERS: Duration = Duration::from_millis(250);
 
 pub fn number(value: &Value) -> u64 {
     value.as_u64().or_else(|| value.as_str()?.parse().ok()).unwrap_or_else(|| panic!("{value} is no number"))

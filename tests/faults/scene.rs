@@ -1,6 +1,7 @@
 //! One test's stores, servers and load.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use rand::rngs::StdRng;
 
@@ -9,6 +10,7 @@ use crate::check;
 use crate::harness::{Server, World, eventually, run};
 use crate::ledger::Ledger;
 use crate::load::{Load, Shared};
+use crate::looks::LAG_BETWEEN_SERVERS;
 
 /// Nothing waits long: what a dead request left is completed at once, lists are shown whole.
 const SETTINGS: [(&str, &str); 6] = [
@@ -83,6 +85,7 @@ impl Scene {
         let Scene { world, servers, load, .. } = self;
         let shared = load.shared.clone();
         load.stop().await;
+        let stopped = Instant::now();
 
         let drained = run(&world, &["flush"], &[]).await;
         assert!(drained.status.success(), "{drained:#?}");
@@ -90,6 +93,9 @@ impl Scene {
                        + (select count(*) from videos where version = 0)";
         let completed = async || (world.sql_number(sql).await == 0).then_some(());
         eventually("what dead requests left to be completed", completed).await;
+        // From then on every server shows what was done through the other.
+        let seen_by_all = async || (stopped.elapsed() > LAG_BETWEEN_SERVERS).then_some(());
+        eventually("changes to be seen through every server", seen_by_all).await;
         for server in &servers {
             check::everything(&world, server, &shared).await;
         }
