@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::sync::watch;
 
-use super::client::Fault;
+use super::fault::Fault;
 use crate::error::Error;
 use crate::id::Bucket;
 

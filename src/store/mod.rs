@@ -6,6 +6,7 @@ mod client;
 pub mod cluster;
 pub mod comment;
 mod edge;
+mod fault;
 pub mod favorite;
 pub mod feed;
 pub mod keys;
@@ -32,7 +33,8 @@ pub mod watch;
 
 pub use admitted::{Admission, Admitted, Doubt, Head, NodeRun};
 pub use cards::Cards;
-pub use client::{Address, Client, Command, Fault};
+pub use client::{Address, Client, Command};
+pub use fault::Fault;
 pub use marks::{Judge, Marks, Stamp};
 pub use reply::Reply;
 pub use run::{Home, Run};

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::admitted::Head;
-use super::client::{Command, Fault};
+use super::client::Command;
+use super::fault::Fault;
 use super::keys;
 use super::reply::Reply;
 use super::run::{Home, Read, Run};

@@ -13,7 +13,8 @@ use bytes::Bytes;
 use futures_util::future::join_all;
 
 use super::admitted::{Admission, Doubt, Head};
-use super::client::{Client, Command, Fault};
+use super::client::{Client, Command};
+use super::fault::Fault;
 use super::keys;
 use super::reply::Reply;
 use super::script::{Loader, Script};

@@ -8,7 +8,8 @@ use std::sync::OnceLock;
 use bytes::Bytes;
 use tokio::sync::Mutex;
 
-use super::client::{Client, Command, Fault};
+use super::client::{Client, Command};
+use super::fault::Fault;
 use super::order::ORDER_LONG;
 use super::reply::Reply;
 

@@ -21,7 +21,7 @@
 //! only if every look finds one.
 //!
 //! The place of an edge in an order is compared at its home only: a mirror that was brought later, by a repeat or by the
-//! relay, may have another.
+//! relay, may have another. Of an order that was trimmed (`store/order.rs`) what is above its floor has to be there.
 //!
 //! # Bounds
 //!
