@@ -41,21 +41,6 @@ pub struct User {
     pub signature: String,
 }
 
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Video {
-    pub id: VideoId,
-    pub author: User,
-    pub play_url: String,
-    pub cover_url: String,
-    pub favorite_count: u64,
-    pub comment_count: u64,
-    /// Whether the viewer likes this video.
-    pub is_favorite: bool,
-    pub title: String,
-    /// Unix milliseconds, never later than now.
-    pub create_time: i64,
-}
-
 /// What Redis holds, in parts that can be loaded apart from each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Scope {

@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::list::{More, Page};
+use super::list::Page;
 use super::{Service, view};
 use crate::error::{Code, Error, Result};
+use crate::feed::writer::{USER_BYTES, Writer};
 use crate::http::{Request, TextKind, check_text, format_date};
 use crate::id::{UserId, VideoId};
 use crate::model::{CommentRecord, User};
-use crate::store::{Run, Sight, comment as store};
+use crate::store::{Run, Sight, Timeline, comment as store};
 
 #[derive(Serialize)]
 pub(super) struct Comment {
@@ -26,12 +27,16 @@ pub(super) struct CommentAnswer {
     comment: Option<Comment>,
 }
 
+/// What a failed list of comments shows.
 #[derive(Serialize, Default)]
-pub(super) struct CommentsAnswer {
-    comment_list: Vec<Comment>,
-    #[serde(flatten)]
-    more: More,
+pub(super) struct NoComments {
+    comment_list: [(); 0],
+    has_more: bool,
+    next_cursor: u64,
 }
+
+/// What most comments take beside their author.
+const COMMENT_BYTES: usize = 160;
 
 pub(super) async fn action(service: &Service, request: &mut Request) -> Result<CommentAnswer> {
     let params = service.params(request).await?;
@@ -67,27 +72,32 @@ pub(super) async fn action(service: &Service, request: &mut Request) -> Result<C
     Ok(CommentAnswer { comment: Some(comment) })
 }
 
-pub(super) async fn list(service: &Service, request: &mut Request) -> Result<CommentsAnswer> {
+pub(super) async fn list(service: &Service, request: &mut Request) -> Result<Vec<u8>> {
     let params = service.params(request).await?;
     let viewer = service.tokens.verify(params.token()).ok();
     let video = VideoId(params.required_id("video_id")?);
     let page = Page::of(service, &params)?;
     let run = service.slot.run()?;
 
-    let list = store::list(video, page.before, page.limit + 1);
     let mut sight = Sight::begin(&service.cards, &run, viewer);
-    let comments = store::records(&sight.list(&list).await?)?;
-    let (comments, more) = page.cut(comments, |comment| comment.id);
+    let comments: Arc<[CommentRecord]> = sight.list(&page.list(Timeline::Comments(video))).await?;
+    let (comments, more) = page.cut(&comments, |comment| comment.id);
     let authors: Vec<UserId> = comments.iter().map(|comment| comment.user).collect();
-    sight.see_users_of(&list, &authors).await?;
-    let comment_list = comments
-        .into_iter()
-        .map(|comment| match sight.user(comment.user) {
-            Some(author) => Ok(shown(service, comment, view::user(author.user, author.is_followed))),
-            None => Err(Error::from(Code::Internal).because(format!("comment {} has no author", comment.id))),
-        })
-        .collect::<Result<_>>()?;
-    Ok(CommentsAnswer { comment_list, more })
+    sight.see(&[], &authors).await?;
+    let mut writer = Writer::begin(comments.len() * (USER_BYTES + COMMENT_BYTES));
+    writer.array(r#","comment_list":"#, comments, |writer, comment| {
+        let author = sight.user(comment.user);
+        let author = author.ok_or_else(|| Error::internal(format!("comment {} has no author", comment.id)))?;
+        writer.number(r#"{"id":"#, comment.id);
+        writer.raw(r#","user":"#);
+        writer.user(author.user, author.is_followed)?;
+        writer.string(r#","content":"#, &comment.text)?;
+        writer.string(r#","create_date":"#, &create_date(service, comment.id))?;
+        writer.raw("}");
+        Ok(())
+    })?;
+    more.write(&mut writer);
+    Ok(writer.end())
 }
 
 /// The author of one comment, in the eyes of a viewer; an unknown one is 100006.
@@ -99,6 +109,9 @@ async fn author(service: &Service, run: &Arc<Run>, id: UserId, viewer: Option<Us
 }
 
 fn shown(service: &Service, comment: CommentRecord, user: User) -> Comment {
-    let create_date = format_date(view::shown_ms(comment.id), service.config.utc_offset);
-    Comment { id: comment.id, user, content: comment.text, create_date }
+    Comment { id: comment.id, user, content: comment.text, create_date: create_date(service, comment.id) }
+}
+
+fn create_date(service: &Service, comment: u64) -> String {
+    format_date(view::shown_ms(comment), service.config.utc_offset)
 }

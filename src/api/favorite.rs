@@ -1,12 +1,12 @@
 //! Likes.
 
-use super::list::{self, Page, VideosAnswer};
+use super::list::{self, Page};
 use super::{Service, view};
 use crate::error::{Error, Result};
 use crate::http::{Request, answer};
 use crate::id::{UserId, VideoId};
 use crate::model::Order;
-use crate::store::{Sight, favorite, order, video};
+use crate::store::{Sight, favorite, video};
 
 pub(super) async fn action(service: &Service, request: &mut Request) -> Result<answer::Empty> {
     let params = service.params(request).await?;
@@ -25,17 +25,15 @@ pub(super) async fn action(service: &Service, request: &mut Request) -> Result<a
     Ok(answer::Empty {})
 }
 
-pub(super) async fn list(service: &Service, request: &mut Request) -> Result<VideosAnswer> {
+pub(super) async fn list(service: &Service, request: &mut Request) -> Result<Vec<u8>> {
     let params = service.params(request).await?;
     let viewer = service.tokens.verify(params.token())?;
     let user = params.id("user_id")?.map_or(viewer, UserId);
     let page = Page::of(service, &params)?;
     let run = service.slot.run()?;
 
-    let list = order::list(Order::Liked(user), page.before, page.limit + 1);
     let mut sight = Sight::begin(&service.cards, &run, Some(viewer));
-    let liked = list::entries(service, &run, &mut sight, Order::Liked(user), &list).await?;
-    let (liked, more) = page.cut(liked, |entry| entry.place);
-    let ids: Vec<VideoId> = liked.into_iter().map(|entry| VideoId(entry.id)).collect();
-    Ok(VideosAnswer { video_list: view::videos(service, &mut sight, &list, &ids).await?, more })
+    let liked = list::entries(service, &run, &mut sight, Order::Liked(user), &page).await?;
+    let (liked, more) = page.cut(&liked, |entry| entry.place);
+    view::videos(service, &mut sight, liked, more).await
 }

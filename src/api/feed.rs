@@ -1,15 +1,23 @@
 //! The feed: everyone's videos, newest first.
 
 use futures_util::FutureExt;
+use serde::Serialize;
 
 use super::{Service, failed};
 use crate::error::Result;
-use crate::feed::{FeedAnswer, Page};
+use crate::feed::Page;
 use crate::http::{FeedTime, Params, Request, Response, answer};
 use crate::id;
 
+/// What a failed answer shows.
+#[derive(Serialize, Default)]
+struct NoPage {
+    video_list: [(); 0],
+    next_time: u64,
+}
+
 pub(super) async fn answered(service: &Service, request: &mut Request) -> Response {
-    feed(service, request).await.unwrap_or_else(|fault| failed::<FeedAnswer>(&fault))
+    feed(service, request).await.unwrap_or_else(|fault| failed::<NoPage>(&fault))
 }
 
 async fn feed(service: &Service, request: &mut Request) -> Result<Response> {

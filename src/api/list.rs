@@ -8,9 +8,10 @@ use serde::Serialize;
 use super::Service;
 use crate::archive::edges;
 use crate::error::Result;
+use crate::feed::writer::Writer;
 use crate::http::Params;
-use crate::model::{Entry, Order, User, Video};
-use crate::store::{List, Run, Sight, order};
+use crate::model::{Entry, Order};
+use crate::store::{List, Run, Sight, Timeline, order};
 
 /// The page that is asked for: `limit` entries below `cursor`; without these, the newest `list_max`.
 pub(super) struct Page {
@@ -26,11 +27,15 @@ impl Page {
         Ok(Page { before, limit })
     }
 
-    /// From one entry more than the page holds: the page, and whether and where it goes on. `place`: what the entries
-    /// are ordered by.
-    pub(super) fn cut<T>(&self, mut entries: Vec<T>, place: impl Fn(&T) -> u64) -> (Vec<T>, More) {
+    /// What is to be read of a timeline: one entry more than the page holds.
+    pub(super) fn list(&self, timeline: Timeline) -> List {
+        List { timeline, before: self.before, limit: self.limit + 1 }
+    }
+
+    /// From what was read: the page, and whether and where it goes on. `place`: what the entries are ordered by.
+    pub(super) fn cut<'a, T>(&self, entries: &'a [T], place: impl Fn(&T) -> u64) -> (&'a [T], More) {
         let has_more = entries.len() > self.limit;
-        entries.truncate(self.limit);
+        let entries = &entries[..entries.len().min(self.limit)];
         let next_cursor = if has_more { entries.last().map_or(0, place) } else { 0 };
         (entries, More { has_more, next_cursor })
     }
@@ -43,8 +48,13 @@ pub(super) async fn entries(
     run: &Arc<Run>,
     sight: &mut Sight<'_>,
     order: Order,
-    list: &List,
-) -> Result<Vec<Entry>> {
+    page: &Page,
+) -> Result<Arc<[Entry]>> {
+    let list = &page.list(order.timeline());
+    if let Some(kept) = sight.kept(list) {
+        return Ok(kept);
+    }
+    let stamp = sight.stamp_of(list);
     let mut window = order::window(sight, order, list).await?;
     let mut entries = std::mem::take(&mut window.entries);
     let mut below = list.before.unwrap_or(u64::MAX).min(window.floor.saturating_add(1));
@@ -65,26 +75,35 @@ pub(super) async fn entries(
         }
     }
     entries.truncate(list.limit);
-    Ok(entries)
+    Ok(sight.keep(list, stamp, entries))
 }
 
-#[derive(Serialize, Default)]
+/// Whether and where a list goes on.
 pub(super) struct More {
-    pub has_more: bool,
+    has_more: bool,
     /// Sent back as `cursor` it gives the next page; 0: no more.
-    pub next_cursor: u64,
+    next_cursor: u64,
 }
 
-#[derive(Serialize, Default)]
-pub(super) struct VideosAnswer {
-    pub video_list: Vec<Video>,
-    #[serde(flatten)]
-    pub more: More,
+impl More {
+    pub(super) fn write(&self, writer: &mut Writer) {
+        writer.flag(r#","has_more":"#, self.has_more);
+        writer.number(r#","next_cursor":"#, self.next_cursor);
+    }
 }
 
+/// What a failed list of videos shows.
 #[derive(Serialize, Default)]
-pub(super) struct UsersAnswer {
-    pub user_list: Vec<User>,
-    #[serde(flatten)]
-    pub more: More,
+pub(super) struct NoVideos {
+    video_list: [(); 0],
+    has_more: bool,
+    next_cursor: u64,
+}
+
+/// What a failed list of users shows.
+#[derive(Serialize, Default)]
+pub(super) struct NoUsers {
+    user_list: [(); 0],
+    has_more: bool,
+    next_cursor: u64,
 }

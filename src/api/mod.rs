@@ -26,6 +26,8 @@ use tokio::runtime::RuntimeMetrics;
 use tokio::sync::{Notify, Semaphore};
 use tracing::{debug, error, warn};
 
+use self::comment::NoComments;
+use self::list::{NoUsers, NoVideos};
 use crate::archive::Archive;
 use crate::auth::password::Passwords;
 use crate::auth::token::Tokens;
@@ -174,16 +176,16 @@ fn dispatch<'a>(service: &'a Service, request: &'a mut Request, endpoint: Endpoi
         Endpoint::Login => answered(user::login(service, request)).boxed(),
         Endpoint::User => answered(user::user(service, request)).boxed(),
         Endpoint::Publish => answered(publish::action(service, request)).boxed(),
-        Endpoint::PublishList => answered(publish::list(service, request)).boxed(),
+        Endpoint::PublishList => written::<NoVideos>(publish::list(service, request)).boxed(),
         Endpoint::Feed => feed::answered(service, request).boxed(),
         Endpoint::Favorite => answered(favorite::action(service, request)).boxed(),
-        Endpoint::FavoriteList => answered(favorite::list(service, request)).boxed(),
+        Endpoint::FavoriteList => written::<NoVideos>(favorite::list(service, request)).boxed(),
         Endpoint::Comment => answered(comment::action(service, request)).boxed(),
-        Endpoint::CommentList => answered(comment::list(service, request)).boxed(),
+        Endpoint::CommentList => written::<NoComments>(comment::list(service, request)).boxed(),
         Endpoint::Relation => answered(relation::action(service, request)).boxed(),
-        Endpoint::FollowList => answered(relation::list(service, request, Order::Followed)).boxed(),
-        Endpoint::FollowerList => answered(relation::list(service, request, Order::FollowedBy)).boxed(),
-        Endpoint::FriendList => answered(relation::friends(service, request)).boxed(),
+        Endpoint::FollowList => written::<NoUsers>(relation::list(service, request, Order::Followed)).boxed(),
+        Endpoint::FollowerList => written::<NoUsers>(relation::list(service, request, Order::FollowedBy)).boxed(),
+        Endpoint::FriendList => written::<NoUsers>(relation::friends(service, request)).boxed(),
         Endpoint::Message => answered(message::action(service, request)).boxed(),
         Endpoint::Chat => answered(message::chat(service, request)).boxed(),
         Endpoint::Live => ready(answer::success(&answer::Empty {})).boxed(),
@@ -197,6 +199,14 @@ fn dispatch<'a>(service: &'a Service, request: &'a mut Request, endpoint: Endpoi
 async fn answered<T: Serialize + Default>(handler: impl Future<Output = Result<T>>) -> Response {
     match handler.await {
         Ok(value) => answer::success(&value),
+        Err(fault) => failed::<T>(&fault),
+    }
+}
+
+/// Sends the text that a handler wrote; `T` is what a failed answer shows.
+async fn written<T: Serialize + Default>(handler: impl Future<Output = Result<Vec<u8>>>) -> Response {
+    match handler.await {
+        Ok(text) => answer::whole(text.into()),
         Err(fault) => failed::<T>(&fault),
     }
 }

@@ -1,15 +1,18 @@
 //! Publishing a video, and a user's videos.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::list::{Page, VideosAnswer};
+use super::list::Page;
 use super::{Service, view};
 use crate::error::{Code, Error, Result};
 use crate::http::{FileSink, Params, Request, TextKind, answer, check_text, read_upload};
-use crate::id::{UserId, VideoId};
+use crate::id::UserId;
 use crate::media::Draft;
-use crate::store::{Marks, Sight, video as store};
+use crate::model::Entry;
+use crate::store::{Marks, Sight, Timeline};
 use crate::sync::publish as sync;
 
 /// Takes the bytes of the part `data`, once the sender is known or there is room for one who is not.
@@ -59,17 +62,15 @@ pub(super) async fn action(service: &Service, request: &mut Request) -> Result<a
     Ok(answer::Empty {})
 }
 
-pub(super) async fn list(service: &Service, request: &mut Request) -> Result<VideosAnswer> {
+pub(super) async fn list(service: &Service, request: &mut Request) -> Result<Vec<u8>> {
     let params = service.params(request).await?;
     let viewer = service.tokens.verify(params.token())?;
     let user = params.id("user_id")?.map_or(viewer, UserId);
     let page = Page::of(service, &params)?;
     let run = service.slot.run()?;
 
-    let list = store::works(user, page.before, page.limit + 1);
     let mut sight = Sight::begin(&service.cards, &run, Some(viewer));
-    let ids = sight.list(&list).await?.numbers()?;
-    let (ids, more) = page.cut(ids, |id| *id);
-    let ids: Vec<VideoId> = ids.into_iter().map(VideoId).collect();
-    Ok(VideosAnswer { video_list: view::videos(service, &mut sight, &list, &ids).await?, more })
+    let works: Arc<[Entry]> = sight.list(&page.list(Timeline::Works(user))).await?;
+    let (works, more) = page.cut(&works, |entry| entry.place);
+    view::videos(service, &mut sight, works, more).await
 }

@@ -1,32 +1,18 @@
 //! Follows and friends.
 
-use serde::Serialize;
+use std::sync::Arc;
 
-use super::list::{self, More, Page, UsersAnswer};
+use super::list::{self, Page};
 use super::{Service, view};
 use crate::error::{Code, Result};
+use crate::feed::writer::{USER_BYTES, Writer};
 use crate::http::{Request, answer};
 use crate::id::UserId;
-use crate::model::{Order, User};
-use crate::store::{Sight, entries, message, order, relation as store};
+use crate::model::{Entry, Order};
+use crate::store::{Sight, Timeline, message, relation as store};
 
-#[derive(Serialize)]
-pub(super) struct Friend {
-    #[serde(flatten)]
-    user: User,
-    /// The latest message between the two; empty when there is none.
-    message: String,
-    /// 0: the viewer received it, 1: the viewer sent it.
-    #[serde(rename = "msgType")]
-    message_type: u8,
-}
-
-#[derive(Serialize, Default)]
-pub(super) struct FriendsAnswer {
-    user_list: Vec<Friend>,
-    #[serde(flatten)]
-    more: More,
-}
+/// What most messages take beside their sender.
+const MESSAGE_BYTES: usize = 96;
 
 pub(super) async fn action(service: &Service, request: &mut Request) -> Result<answer::Empty> {
     let params = service.params(request).await?;
@@ -46,44 +32,45 @@ pub(super) async fn action(service: &Service, request: &mut Request) -> Result<a
 }
 
 /// `order`: of which order of a user.
-pub(super) async fn list(service: &Service, request: &mut Request, order: fn(UserId) -> Order) -> Result<UsersAnswer> {
+pub(super) async fn list(service: &Service, request: &mut Request, order: fn(UserId) -> Order) -> Result<Vec<u8>> {
     let params = service.params(request).await?;
     let viewer = service.tokens.verify(params.token())?;
     let user = params.id("user_id")?.map_or(viewer, UserId);
     let page = Page::of(service, &params)?;
     let run = service.slot.run()?;
 
-    let order = order(user);
-    let list = order::list(order, page.before, page.limit + 1);
     let mut sight = Sight::begin(&service.cards, &run, Some(viewer));
-    let entries = list::entries(service, &run, &mut sight, order, &list).await?;
-    let (entries, more) = page.cut(entries, |entry| entry.place);
-    let ids: Vec<UserId> = entries.into_iter().map(|entry| UserId(entry.id)).collect();
-    Ok(UsersAnswer { user_list: view::users(&mut sight, &list, &ids).await?, more })
+    let entries = list::entries(service, &run, &mut sight, order(user), &page).await?;
+    let (entries, more) = page.cut(&entries, |entry| entry.place);
+    view::users(&mut sight, entries, more).await
 }
 
 /// The friends of the token's owner, whatever `user_id` says: nobody else may see whom one chats with.
-pub(super) async fn friends(service: &Service, request: &mut Request) -> Result<FriendsAnswer> {
+pub(super) async fn friends(service: &Service, request: &mut Request) -> Result<Vec<u8>> {
     let params = service.params(request).await?;
     let viewer = service.tokens.verify(params.token())?;
     let page = Page::of(service, &params)?;
     let run = service.slot.run()?;
 
-    let list = store::friends(viewer, page.before, page.limit + 1);
     let mut sight = Sight::begin(&service.cards, &run, Some(viewer));
-    let (entries, more) = page.cut(entries(&sight.list(&list).await?)?, |entry| entry.place);
-    let ids: Vec<UserId> = entries.into_iter().map(|entry| UserId(entry.id)).collect();
-    let users = view::users(&mut sight, &list, &ids).await?;
-    let shown: Vec<UserId> = users.iter().map(|user| user.id).collect();
+    let friends: Arc<[Entry]> = sight.list(&page.list(Timeline::Friends(viewer))).await?;
+    let (friends, more) = page.cut(&friends, |entry| entry.place);
+    let ids: Vec<UserId> = friends.iter().map(|entry| UserId(entry.id)).collect();
+    sight.see(&[], &ids).await?;
+    let seen: Vec<_> = ids.into_iter().filter_map(|id| sight.user(id)).collect();
+    let shown: Vec<UserId> = seen.iter().map(|seen| seen.user.id).collect();
     let newest = message::newest(&run, viewer, &shown).await?;
-    let user_list = users
-        .into_iter()
-        .zip(newest)
-        .map(|(user, newest)| Friend {
-            message_type: newest.as_ref().is_some_and(|newest| newest.from == viewer).into(),
-            message: newest.map(|newest| newest.text).unwrap_or_default(),
-            user,
-        })
-        .collect();
-    Ok(FriendsAnswer { user_list, more })
+    let mut writer = Writer::begin(seen.len() * (USER_BYTES + MESSAGE_BYTES));
+    writer.array(r#","user_list":"#, seen.iter().zip(newest), |writer, (seen, newest)| {
+        writer.raw("{");
+        writer.user_fields(seen.user, seen.is_followed)?;
+        // The latest message between the two; empty where there is none.
+        writer.string(r#","message":"#, newest.as_ref().map_or("", |newest| &newest.text))?;
+        // 0: the viewer received it, 1: he sent it.
+        writer.number(r#","msgType":"#, u8::from(newest.is_some_and(|newest| newest.from == viewer)));
+        writer.raw("}");
+        Ok(())
+    })?;
+    more.write(&mut writer);
+    Ok(writer.end())
 }

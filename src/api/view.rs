@@ -1,34 +1,38 @@
 //! Users and videos, as a viewer sees them.
 
 use super::Service;
+use super::list::More;
 use crate::error::Result;
-use crate::feed::view;
 pub(super) use crate::feed::view::{shown_ms, user};
+use crate::feed::writer::{USER_BYTES, VIDEO_BYTES, Writer};
 use crate::id::{UserId, VideoId};
-use crate::model::{User, Video};
-use crate::store::{List, Sight};
+use crate::model::Entry;
+use crate::store::Sight;
 
-/// Those of `ids`, which `list` names, that exist, in their order.
-pub(super) async fn users(sight: &mut Sight<'_>, list: &List, ids: &[UserId]) -> Result<Vec<User>> {
-    sight.see_users_of(list, ids).await?;
-    let seen = ids.iter().filter_map(|id| sight.user(*id));
-    Ok(seen.map(|seen| user(seen.user, seen.is_followed)).collect())
+/// An answer with those of the users that exist, in their order.
+pub(super) async fn users(sight: &mut Sight<'_>, entries: &[Entry], more: More) -> Result<Vec<u8>> {
+    let ids: Vec<UserId> = entries.iter().map(|entry| UserId(entry.id)).collect();
+    sight.see(&[], &ids).await?;
+    let mut writer = Writer::begin(ids.len() * USER_BYTES);
+    let seen = ids.into_iter().filter_map(|id| sight.user(id));
+    writer.array(r#","user_list":"#, seen, |writer, seen| writer.user(seen.user, seen.is_followed))?;
+    more.write(&mut writer);
+    Ok(writer.end())
 }
 
-/// The visible ones of `ids`, which `list` names, in their order.
-pub(super) async fn videos(
-    service: &Service,
-    sight: &mut Sight<'_>,
-    list: &List,
-    ids: &[VideoId],
-) -> Result<Vec<Video>> {
-    sight.see_videos_of(list, ids).await?;
-    let mut videos = Vec::with_capacity(ids.len());
+/// An answer with those of the videos that are visible, in their order.
+pub(super) async fn videos(service: &Service, sight: &mut Sight<'_>, entries: &[Entry], more: More) -> Result<Vec<u8>> {
+    let ids: Vec<VideoId> = entries.iter().map(|entry| VideoId(entry.id)).collect();
+    sight.see(&ids, &[]).await?;
+    let mut writer = Writer::begin(ids.len() * VIDEO_BYTES);
+    let mut seen = Vec::with_capacity(ids.len());
     for id in ids {
-        if let Some(seen) = sight.video(*id)? {
-            let author = user(seen.author.user, seen.author.is_followed);
-            videos.push(view::video(&service.media_base, seen.video, author, seen.is_liked));
-        }
+        seen.extend(sight.video(id)?);
     }
-    Ok(videos)
+    writer.array(r#","video_list":"#, seen, |writer, seen| {
+        let (author, is_followed) = (seen.author.user, seen.author.is_followed);
+        writer.video(&service.media_base, seen.video, author, seen.is_liked, is_followed).map(drop)
+    })?;
+    more.write(&mut writer);
+    Ok(writer.end())
 }

@@ -35,10 +35,11 @@ mod flight;
 mod order;
 mod page;
 mod reading;
-mod text;
 pub mod view;
+pub mod writer;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use arc_swap::ArcSwapOption;
@@ -48,7 +49,6 @@ use quick_cache::sync::Cache;
 use self::flight::Flights;
 use self::order::{Order, Place};
 pub use self::page::Page;
-pub use self::text::FeedAnswer;
 use crate::archive::{Archive, videos};
 use crate::error::Result;
 use crate::id::{ID_MAX, VideoId};
@@ -60,6 +60,8 @@ const PAGE: usize = 30;
 const WANTED: usize = PAGE + 1;
 /// Pages kept ready: about 30 kB each, and 5 kB more for those that were sent compressed.
 const PAGES_KEPT_MAX: usize = 256;
+/// Ids of the order in one question: a millisecond for Redis, and more here.
+const ORDER_PART: usize = 2_000;
 /// How often a request joins what others are reading before it reads for itself.
 const FLIGHTS_JOINED_MAX: usize = 4;
 
@@ -68,12 +70,14 @@ pub struct Feed {
     /// By their first video.
     pages: Cache<VideoId, Arc<Page>>,
     flights: Flights,
+    /// Whether somebody reads more of the order.
+    is_growing: AtomicBool,
     empty: Arc<Page>,
     cards: Arc<Cards>,
     archive: Archive,
     /// Public base of media addresses, without a slash at its end.
     media_base: String,
-    /// How many of the newest ids are kept.
+    /// How many of the newest ids may be kept.
     snapshot: usize,
 }
 
@@ -94,6 +98,7 @@ impl Feed {
             order: ArcSwapOption::empty(),
             pages: Cache::new(PAGES_KEPT_MAX),
             flights: Flights::default(),
+            is_growing: AtomicBool::new(false),
             empty: Arc::new(Page::empty()?),
             cards,
             archive,
@@ -152,10 +157,10 @@ impl Feed {
         }
     }
 
-    /// A page that does not lie wholly among the newest. It is put together for each request: there are so many of them
-    /// that a kept one would hardly be asked for again, and all that costs more is in the cards.
+    /// A page that does not lie wholly among those whose order is known; along with it more of the order is read.
     async fn page_past(&self, run: &Arc<Run>, before: Option<u64>) -> Result<Arc<Page>> {
-        let found = feed::page(run, before, WANTED).await?;
+        let (found, ()) = tokio::join!(feed::page(run, before, WANTED), self.grow_order(run));
+        let found = found?;
         let mut wanted = found.ids;
         if wanted.len() < WANTED && found.trimmed {
             let older_than = wanted.last().map(|id| id.0).or(before).unwrap_or(ID_MAX + 1);

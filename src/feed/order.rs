@@ -16,9 +16,30 @@ pub(super) struct Order {
     epoch: u64,
     /// Newest first.
     ids: Arc<[VideoId]>,
-    /// Older ones are nowhere.
-    whole: bool,
+    end: End,
     pub(super) stamp: Stamp,
+}
+
+/// What follows the oldest id of an order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// Nothing.
+    Feed,
+    /// Videos that Postgres has, and Redis has not.
+    Redis,
+    /// More that Redis has.
+    Part,
+}
+
+impl End {
+    /// `has_all`: that Redis has. `is_trimmed`: Redis had more once.
+    fn of(has_all: bool, is_trimmed: bool) -> End {
+        match (has_all, is_trimmed) {
+            (false, _) => End::Part,
+            (true, false) => End::Feed,
+            (true, true) => End::Redis,
+        }
+    }
 }
 
 /// Where a page lies.
@@ -30,15 +51,15 @@ pub(super) enum Place<'a> {
 }
 
 impl Order {
-    /// What tells all of an order of `snapshot` ids.
-    pub(super) fn asked_anew(snapshot: usize) -> OrderAsked {
-        OrderAsked { newest: snapshot, counted_from: 0 }
+    /// What tells the newest part of an order.
+    pub(super) fn asked_anew(part: usize) -> OrderAsked {
+        OrderAsked { newest: part, counted_from: 0 }
     }
 
     /// From the answer to [`Order::asked_anew`].
     pub(super) fn told_anew(told: OrderTold, stamp: Stamp) -> Order {
-        let whole = told.floor == 0 && told.count == told.newest.len();
-        Order { epoch: told.epoch, ids: told.newest.into(), whole, stamp }
+        let end = End::of(told.newest.len() == told.count, told.floor > 0);
+        Order { epoch: told.epoch, ids: told.newest.into(), end, stamp }
     }
 
     /// What tells whether the order is still this one, and what is new.
@@ -47,30 +68,65 @@ impl Order {
     }
 
     fn counted_from(&self) -> u64 {
-        if self.whole { 0 } else { self.ids.last().map_or(0, |oldest| oldest.0) }
+        if self.end == End::Part { self.oldest() } else { 0 }
     }
 
-    /// From the answer to [`Order::asked`]; `None`: it has to be read anew.
-    pub(super) fn told(&self, told: &OrderTold, snapshot: usize, stamp: Stamp) -> Option<Order> {
-        let counted_from = self.counted_from();
-        let trimmed = told.floor > 0 && told.floor >= counted_from;
-        if told.epoch != self.epoch || trimmed {
+    fn oldest(&self) -> u64 {
+        self.ids.last().map_or(0, |oldest| oldest.0)
+    }
+
+    /// From the answer to [`Order::asked`]; `None`: it has to be read anew. `most`: how many ids may be kept.
+    pub(super) fn told(&self, told: &OrderTold, most: usize, stamp: Stamp) -> Option<Order> {
+        if told.epoch != self.epoch {
             return None;
         }
+        let counted_from = self.counted_from();
         let is_new = |id: &&VideoId| id.0 >= counted_from && self.ids.binary_search_by(|kept| (*id).cmp(kept)).is_err();
         let new: Vec<VideoId> = told.newest.iter().filter(is_new).copied().collect();
-        if self.ids.len() + new.len() != told.count {
+        let kept = &self.ids[..self.ids.partition_point(|id| id.0 > told.floor)];
+        if kept.len() + new.len() != told.count {
             return None;
         }
-        let mut order = Order { epoch: self.epoch, ids: self.ids.clone(), whole: self.whole, stamp };
-        if !new.is_empty() {
-            let mut ids = [&new[..], &self.ids[..]].concat();
-            ids.sort_unstable_by(|one, other| other.cmp(one));
-            order.whole &= ids.len() <= snapshot;
-            ids.truncate(snapshot);
-            order.ids = ids.into();
+        // Where Redis has trimmed all below these, they are all that it has.
+        let mut has_all = self.end != End::Part || told.floor >= counted_from;
+        let mut ids = self.ids.clone();
+        if !new.is_empty() || kept.len() < ids.len() {
+            let mut changed = [&new[..], kept].concat();
+            // Stable, as that makes use of two runs that are in order.
+            changed.sort_by(|one, other| other.cmp(one));
+            has_all &= changed.len() <= most;
+            changed.truncate(most);
+            ids = changed.into();
         }
-        Some(order)
+        Some(Order { epoch: self.epoch, ids, end: End::of(has_all, told.floor > 0), stamp })
+    }
+
+    /// What more can be read of it, at most `part` ids and `most` in all: below which id, and how many.
+    pub(super) fn lacks(&self, part: usize, most: usize) -> Option<(u64, usize)> {
+        let limit = part.min(most.saturating_sub(self.ids.len()));
+        (self.end == End::Part && limit > 0).then(|| (self.oldest(), limit))
+    }
+
+    /// With what was read of it below its oldest id, where that is still the oldest of `before`, behind the stamp of
+    /// `before`. It keeps that stamp, the older one: what came in since then is looked for. `has_all`: of what Redis has.
+    pub(super) fn grown(
+        &self,
+        before: &Order,
+        part: &[VideoId],
+        has_all: bool,
+        is_trimmed: bool,
+        most: usize,
+    ) -> Option<Order> {
+        if self.end != End::Part || self.epoch != before.epoch || self.oldest() != before.oldest() {
+            return None;
+        }
+        let fitting = &part[..part.len().min(most.saturating_sub(self.ids.len()))];
+        Some(Order {
+            epoch: self.epoch,
+            ids: [&self.ids[..], fitting].concat().into(),
+            end: End::of(has_all && fitting.len() == part.len(), is_trimmed),
+            stamp: before.stamp,
+        })
     }
 
     /// The page of ids below `before`.
@@ -79,7 +135,7 @@ impl Order {
         let rest = &self.ids[start..];
         match rest.get(..WANTED) {
             Some(wanted) => Place::At(wanted),
-            None if self.whole => Place::At(rest),
+            None if self.end == End::Feed => Place::At(rest),
             None => Place::Past,
         }
     }

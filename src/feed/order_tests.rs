@@ -34,8 +34,8 @@ impl Kept {
         }
     }
 
-    fn below(&self, before: u64) -> Vec<VideoId> {
-        self.ids.range(..before).rev().take(WANTED).map(|id| VideoId(*id)).collect()
+    fn page(&self, before: u64, limit: usize) -> Vec<VideoId> {
+        self.ids.range(..before).rev().take(limit).map(|id| VideoId(*id)).collect()
     }
 }
 
@@ -53,28 +53,49 @@ proptest! {
     fn what_an_order_says_is_what_redis_says(
         batches in prop::collection::vec(prop::collection::vec(1_u64..600, 0..80), 1..12),
         window in 30_usize..300,
-        snapshot in 31_usize..300,
+        part in 31_usize..100,
+        most in 31_usize..400,
         before in 1_u64..620,
+        growing in any::<u16>(),
     ) {
         let mut kept = Kept::default();
-        let mut order = anew(&kept, snapshot);
-        for batch in batches {
-            for id in batch {
-                kept.insert(id, window);
+        let part = part.min(most);
+        let mut order = anew(&kept, part);
+        for (number, batch) in batches.into_iter().enumerate() {
+            // A part that is read in the middle, while another request brings the order up to date.
+            let known = Order { ids: order.ids.clone(), ..order };
+            let (first, second) = batch.split_at(batch.len() / 2);
+            first.iter().for_each(|id| kept.insert(*id, window));
+            let read = known.lacks(part, most).map(|(below, limit)| (kept.page(below, limit), limit, kept.floor > 0));
+            second.iter().for_each(|id| kept.insert(*id, window));
+            order = brought_up_to_date(order, &kept, part, most);
+            if growing >> number & 1 == 1 && let Some((ids, limit, is_trimmed)) = read {
+                order = order.grown(&known, &ids, ids.len() < limit, is_trimmed, most).unwrap_or(order);
+                // Its stamp is the old one.
+                order = brought_up_to_date(order, &kept, part, most);
             }
-            let told = kept.answer(order.asked());
-            order = order.told(&told, snapshot, stamp()).unwrap_or_else(|| anew(&kept, snapshot));
             for before in [before, 620] {
                 match order.place(Some(before)) {
                     Place::At(wanted) => {
-                        prop_assert_eq!(wanted, kept.below(before));
+                        prop_assert_eq!(wanted, kept.page(before, WANTED));
                         prop_assert!(wanted.len() == WANTED || kept.floor == 0);
                     }
-                    Place::Past => prop_assert!(kept.floor > 0 || kept.ids.len() > snapshot),
+                    Place::Past => prop_assert!(kept.floor > 0 || order.ids.len() < kept.ids.len()),
                 }
             }
         }
+        // Left alone it grows to its end.
+        while let Some((below, limit)) = order.lacks(part, most) {
+            let ids = kept.page(below, limit);
+            order = order.grown(&order, &ids, ids.len() < limit, kept.floor > 0, most).unwrap();
+        }
+        prop_assert_eq!(&order.ids[..], kept.page(u64::MAX, most));
+        prop_assert_eq!(order.end == End::Part, order.ids.len() == most && kept.ids.len() >= most);
     }
+}
+
+fn brought_up_to_date(order: Order, kept: &Kept, part: usize, most: usize) -> Order {
+    order.told(&kept.answer(order.asked()), most, stamp()).unwrap_or_else(|| anew(kept, part))
 }
 
 #[test]
@@ -84,7 +105,19 @@ fn a_video_more_is_no_reason_to_read_all_anew() {
     let order = anew(&kept, 100);
     kept.insert(201, 1_000);
     let order = order.told(&kept.answer(order.asked()), 100, stamp()).unwrap();
-    assert_eq!((order.ids[0], order.ids.len(), order.whole), (VideoId(201), 100, false));
+    assert_eq!((order.ids[0], order.ids.len(), order.end), (VideoId(201), 100, End::Part));
+}
+
+#[test]
+fn a_full_window_that_moves_on_is_no_reason_either() {
+    let mut kept = Kept::default();
+    (1..=200).for_each(|id| kept.insert(id, 150));
+    let mut order = anew(&kept, 150);
+    for id in 201..=400 {
+        kept.insert(id, 150);
+        order = order.told(&kept.answer(order.asked()), 150, stamp()).unwrap();
+        assert_eq!((order.ids[0], order.ids.len(), order.end), (VideoId(id), 150, End::Redis));
+    }
 }
 
 #[test]

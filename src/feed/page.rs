@@ -10,7 +10,7 @@ use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-use super::text::{self, Places};
+use super::writer::{self, Places, VIDEO_BYTES, Writer};
 use super::{PAGE, view};
 use crate::error::{Error, Result};
 use crate::id::{self, UserId, VideoId};
@@ -61,7 +61,14 @@ impl Page {
             videos.iter().filter_map(|video| author_ids.binary_search(&video.value.record.author).ok()).collect();
         let (last, following) = (wanted.iter().take(PAGE).next_back(), wanted.get(PAGE));
         let next_time = last.map_or(0, |last| next_time(*last, following.copied(), view::now_ms()));
-        let (text, places) = text::write(media_base, shown.into_iter(), next_time)?;
+        let mut writer = Writer::begin(shown.len() * VIDEO_BYTES);
+        let mut places = Vec::with_capacity(shown.len());
+        writer.array(r#","video_list":"#, shown, |writer, (video, author)| {
+            places.push(writer.video(media_base, video, author, false, false)?);
+            Ok(())
+        })?;
+        writer.number(r#","next_time":"#, next_time);
+        let text = writer.end();
         // The same text has the same tag on every server and in every generation.
         let mut hasher = DefaultHasher::new();
         hasher.write(&text);
@@ -118,7 +125,8 @@ impl Page {
         let flags = snapshot::flags(run, viewer, videos, self.authors.keys().copied()).await?;
         let mut text = self.text.to_vec();
         for ((places, author), is_liked) in self.places.iter().zip(&self.author_places).zip(flags.liked) {
-            text::flag(&mut text, *places, is_liked, flags.followed.get(*author).copied().unwrap_or(false));
+            let is_followed = flags.followed.get(*author).copied().unwrap_or(false);
+            writer::set_flags(&mut text, *places, is_liked, is_followed);
         }
         Ok(text.into())
     }

@@ -2,14 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::order::{Order, Place};
 use super::page::Page;
-use super::{Feed, PAGE};
+use super::{Feed, ORDER_PART, PAGE};
 use crate::error::Result;
 use crate::id::VideoId;
 use crate::store::snapshot::{order_asked, order_told};
-use crate::store::{Marks, Run, Sight};
+use crate::store::{Marks, Run, Sight, feed};
 
 impl Feed {
     /// The page of videos older than `before`, read now, with the order as far as that is old; `None`: it lies past the
@@ -43,8 +44,22 @@ impl Feed {
 
     async fn read_order(&self, sight: &mut Sight<'_>) -> Result<Arc<Order>> {
         let stamp = sight.stamp(Marks::ORDER);
-        let replies = sight.ask(order_asked(Order::asked_anew(self.snapshot)), &[], &[]).await?;
+        let replies = sight.ask(order_asked(Order::asked_anew(ORDER_PART.min(self.snapshot))), &[], &[]).await?;
         Ok(self.keep(Order::told_anew(order_told(&replies)?, stamp)))
+    }
+
+    /// Reads the next part of the order, unless somebody is at it. Who fails leaves it to the next one.
+    pub(super) async fn grow_order(&self, run: &Arc<Run>) {
+        let Some(known) = self.order.load_full() else { return };
+        let Some((below, limit)) = known.lacks(ORDER_PART, self.snapshot) else { return };
+        let Some(_turn) = Turn::take(&self.is_growing) else { return };
+        let Ok(part) = feed::page(run, Some(below), limit).await else { return };
+        let has_all = part.ids.len() < limit;
+        self.order.rcu(|kept| {
+            let grown =
+                kept.as_ref().and_then(|kept| kept.grown(&known, &part.ids, has_all, part.trimmed, self.snapshot));
+            grown.map(Arc::new).or_else(|| kept.clone())
+        });
     }
 
     /// Keeps the order unless a later one is there; gives it back.
@@ -65,6 +80,21 @@ impl Feed {
         let authors = videos.iter().map(|video| video.value.record.author);
         let authors: BTreeMap<_, _> = authors.filter_map(|id| Some((id, sight.user_card(id)?.clone()))).collect();
         Page::new(wanted, videos, authors, sight.begun(), &self.media_base).map(Arc::new)
+    }
+}
+
+/// To be the only one who does something, until this is dropped: also where a client hangs up.
+struct Turn<'a>(&'a AtomicBool);
+
+impl Turn<'_> {
+    fn take(taken: &AtomicBool) -> Option<Turn<'_>> {
+        (!taken.swap(true, Ordering::Acquire)).then(|| Turn(taken))
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Release);
     }
 }
 

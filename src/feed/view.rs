@@ -4,9 +4,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::id;
 use crate::media::{VideoName, cover_path};
-use crate::model::{User, Video, VideoRecord};
+use crate::model::{User, VideoRecord};
 use crate::store::user::UserRecord;
-use crate::store::video::CountedVideo;
 
 pub fn now_ms() -> i64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |age| age.as_millis() as i64)
@@ -46,24 +45,5 @@ pub(super) fn cover_url(address: &mut String, media_base: &str, video: &VideoRec
         for part in [media_base, "/", &cover_path(name, video.cover)] {
             address.push_str(part);
         }
-    }
-}
-
-/// `media_base`: see [`play_url`].
-pub fn video(media_base: &str, video: &CountedVideo, author: User, is_favorite: bool) -> Video {
-    let record = &video.record;
-    let (mut play, mut cover) = (String::new(), String::new());
-    play_url(&mut play, media_base, record);
-    cover_url(&mut cover, media_base, record);
-    Video {
-        id: record.id,
-        author,
-        play_url: play,
-        cover_url: cover,
-        favorite_count: video.favorites,
-        comment_count: video.comments,
-        is_favorite,
-        title: record.title.clone(),
-        create_time: shown_ms(record.id.0),
     }
 }

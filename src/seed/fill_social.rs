@@ -10,7 +10,7 @@ use super::world::World;
 use crate::error::{Error, Result};
 use crate::id::{UserId, VideoId};
 use crate::progress::progress;
-use crate::store::{Run, comment, favorite, message, relation, user, video};
+use crate::store::{List, Run, Timeline, comment, favorite, message, relation, user, video};
 
 /// Requests under way at once.
 const JOBS_MAX: usize = 16;
@@ -45,8 +45,8 @@ async fn video_ids(run: &Arc<Run>, users: &[UserId], world: &World) -> Result<Ve
     let records = user::get_many(run, users.iter().copied()).await?;
     let mut works = BTreeMap::new();
     for record in records.values().filter(|record| record.works > 0) {
-        let newest_first = video::works(record.id, None, record.works as usize).read(run).await?.numbers()?;
-        works.insert(record.id, newest_first.into_iter().rev().map(VideoId));
+        let list = List { timeline: Timeline::Works(record.id), before: None, limit: record.works as usize };
+        works.insert(record.id, list.read(run).await?.into_iter().rev().map(|entry| VideoId(entry.id)));
     }
     Ok(world.videos.iter().map(|planned| works.get_mut(&users[planned.author])?.next()).collect())
 }

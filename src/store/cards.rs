@@ -1,30 +1,27 @@
-//! Users and videos as everyone sees them, kept in the process and shared by its threads. [`Marks`] says how long they are
-//! true; what is not kept, or not true any more, [`super::sight`] asks for.
+//! Users, videos and pages of lists as everyone sees them, kept in the process and shared by its threads. [`Marks`] says how
+//! long they are true; what is not kept, or not true any more, [`super::sight`] asks for.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use std::time::Instant;
 
 use quick_cache::sync::Cache;
 
+use super::listed::{self, ListCache};
 use super::marks::{Judge, Marks, Stamp};
 use super::user::UserRecord;
 use super::video::CountedVideo;
 use crate::id::{UserId, VideoId};
+use crate::model::{CommentRecord, Entry};
 
 /// 200 to 250 bytes each, with a name and what the cache needs.
 const USERS_KEPT_MAX: usize = 40_000;
 /// 300 to 350 bytes each, with a title.
 const VIDEOS_KEPT_MAX: usize = 50_000;
-/// Lists of which the process remembers whom they named, 8 bytes an entry.
-const LISTS_KEPT_MAX: usize = 10_000;
-/// Of longer lists it does not.
-const LIST_ENTRIES_MAX: usize = 50;
 
 /// Something that was read, and what tells whether it is still true.
 pub struct Card<T> {
     pub value: T,
-    stamp: Stamp,
+    pub(super) stamp: Stamp,
 }
 
 impl<T> Card<T> {
@@ -53,7 +50,8 @@ impl VideoCard {
 pub struct Cards {
     users: Cache<UserId, Arc<UserCard>>,
     videos: Cache<VideoId, Arc<VideoCard>>,
-    lists: Cache<u64, Arc<[u64]>>,
+    pub(super) entries: ListCache<Entry>,
+    pub(super) comments: ListCache<CommentRecord>,
     pub marks: Arc<Marks>,
 }
 
@@ -62,7 +60,8 @@ impl Cards {
         Cards {
             users: Cache::new(USERS_KEPT_MAX),
             videos: Cache::new(VIDEOS_KEPT_MAX),
-            lists: Cache::new(LISTS_KEPT_MAX),
+            entries: listed::cache(),
+            comments: listed::cache(),
             marks,
         }
     }
@@ -87,22 +86,4 @@ impl Cards {
     pub(super) fn keep_video(&self, card: Arc<VideoCard>) {
         self.videos.insert(card.value.record.id, card);
     }
-
-    /// What a list named when it was last read here: a guess.
-    pub(super) fn named(&self, list: &impl Hash) -> Option<Arc<[u64]>> {
-        self.lists.get(&place_of(list))
-    }
-
-    pub(super) fn keep_named(&self, list: &impl Hash, ids: impl ExactSizeIterator<Item = u64>) {
-        if ids.len() <= LIST_ENTRIES_MAX {
-            self.lists.insert(place_of(list), ids.collect());
-        }
-    }
-}
-
-/// Lists that share a place cost each other a trip.
-fn place_of(list: &impl Hash) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    list.hash(&mut hasher);
-    hasher.finish()
 }

@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::cards::Cards;
 use super::keys;
+use super::listed::{ListCache, Listed};
 use super::reply::Reply;
 use super::run::{Home, Run};
 use super::script;
-use super::timeline::{List, Names, Owner};
+use super::timeline::List;
 use crate::error::{Error, Result};
 use crate::id::{UserId, VideoId};
 use crate::model::CommentRecord;
@@ -45,13 +47,20 @@ pub async fn delete(run: &Arc<Run>, video: VideoId, comment: u64, actor: UserId)
     Ok((answer.value(0).required_number()?, record(answer.value(1))?))
 }
 
-/// One page of a video's comments, newest first: at most `limit` ids below `before`; 100007 for an unknown video.
-pub fn list(video: VideoId, before: Option<u64>, limit: usize) -> List {
-    let (owner, key) = (Owner::Video(video), keys::comments(video));
-    List { owner, key, names: Names::Users, with_places: false, before, limit }
-}
+impl Listed for CommentRecord {
+    fn all(_list: &List, told: &Reply) -> Result<Vec<CommentRecord>> {
+        told.array()?.iter().map(record).collect()
+    }
 
-/// From the answer to [`list`], whose names are the comments' authors.
-pub fn records(comments: &Reply) -> Result<Vec<CommentRecord>> {
-    comments.array()?.iter().map(record).collect()
+    fn named(&self) -> u64 {
+        self.user.0
+    }
+
+    fn text_bytes(&self) -> usize {
+        self.text.len()
+    }
+
+    fn cache(cards: &Cards) -> &ListCache<CommentRecord> {
+        &cards.comments
+    }
 }

@@ -23,7 +23,7 @@ use super::reply::Reply;
 use super::run::{Home, Read, Run};
 use super::script;
 use super::sight::Sight;
-use super::timeline::{self, List, Names, Owner};
+use super::timeline::{self, List, Timeline};
 use crate::error::{Code, Error, Result};
 use crate::id::{Bucket, UserId, bucket_of};
 use crate::model::{Entry, Order};
@@ -46,12 +46,16 @@ impl Order {
         user
     }
 
-    fn key(self) -> String {
+    pub fn timeline(self) -> Timeline {
         match self {
-            Order::Liked(user) => keys::liked(user),
-            Order::Followed(user) => keys::followed(user),
-            Order::FollowedBy(user) => keys::followed_by(user),
+            Order::Liked(user) => Timeline::Liked(user),
+            Order::Followed(user) => Timeline::Followed(user),
+            Order::FollowedBy(user) => Timeline::FollowedBy(user),
         }
+    }
+
+    fn key(self) -> String {
+        self.timeline().key()
     }
 
     fn floor_field(self) -> &'static str {
@@ -95,21 +99,15 @@ pub struct Window {
     subsets: u64,
 }
 
-/// A page of it, as far as Redis keeps it; 100006 for an unknown user.
-pub fn list(order: Order, before: Option<u64>, limit: usize) -> List {
-    let names = if matches!(order, Order::Liked(_)) { Names::Videos } else { Names::Users };
-    List { owner: Owner::User(order.user()), key: order.key(), names, with_places: true, before, limit }
-}
-
-/// What Redis keeps of a page.
+/// What Redis keeps of a page of the order; 100006 for an unknown user.
 pub async fn window(sight: &mut Sight<'_>, order: Order, list: &List) -> Result<Window> {
     // Asked after the entries: what is removed meanwhile lies below it.
     let fields = [order.floor_field(), "follower_sets"].map(Bytes::from);
     let fields = Command::new("HMGET").arg(keys::user(order.user())).args(fields);
-    let (entries, fields) = sight.list_with(list, vec![fields]).await?;
+    let (entries, fields) = sight.ask_list::<Entry>(list, vec![fields]).await?;
     match fields.first().unwrap_or(&Reply::Nil).array()? {
         [floor, subsets] => Ok(Window {
-            entries: timeline::entries(&entries)?,
+            entries: list.entries(&entries)?,
             floor: floor.number()?.unwrap_or(0),
             subsets: subsets.number()?.unwrap_or(1),
         }),

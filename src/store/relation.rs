@@ -6,7 +6,6 @@ use super::edge::{self, Edge};
 use super::keys;
 use super::run::Run;
 use super::script;
-use super::timeline::{List, Names, Owner};
 use crate::error::Result;
 use crate::id::UserId;
 use crate::model::EdgeRow;
@@ -56,9 +55,4 @@ pub async fn bring_mirror(run: &Arc<Run>, follower: UserId, followed: UserId, pl
 pub async fn deliver(run: &Arc<Run>, row: &EdgeRow, version: u64) -> Result<()> {
     let edge = edge(UserId(row.edge.from), UserId(row.edge.to));
     edge::deliver(run, &edge, row.version, version, row.edge.on).await
-}
-
-/// One page of a user's friends, the last one first: entries below `before`; 100006 for an unknown user.
-pub fn friends(user: UserId, before: Option<u64>, limit: usize) -> List {
-    List { owner: Owner::User(user), key: keys::friends(user), names: Names::Users, with_places: true, before, limit }
 }

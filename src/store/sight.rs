@@ -8,11 +8,12 @@ use std::time::Instant;
 use super::cards::{Card, Cards, UserCard, VideoCard};
 use super::client::Command;
 use super::keys;
+use super::listed::Listed;
 use super::marks::{Judge, Stamp};
 use super::membership::{self, Asked};
 use super::reply::Reply;
 use super::run::{Read, Run};
-use super::timeline::{List, Names, Owner};
+use super::timeline::{List, Owner};
 use super::user::{self, UserRecord};
 use super::video::{self, CountedVideo, know_author, known_author};
 use crate::error::{Code, Error, Result};
@@ -74,26 +75,48 @@ impl<'a> Sight<'a> {
         }
     }
 
-    /// The entries of a list, in one trip, along with what is lacking of those that it named the last time.
-    pub async fn list(&mut self, list: &List) -> Result<Reply> {
-        Ok(self.list_with(list, Vec::new()).await?.0)
+    /// A page of a list that Redis has whole: no trip while what is kept of it is true, else one, which also asks for what
+    /// is lacking of whom the page named before. 100006 or 100007 for an unknown owner.
+    pub async fn list<T: Listed>(&mut self, list: &List) -> Result<Arc<[T]>> {
+        if let Some(kept) = self.kept(list) {
+            return Ok(kept);
+        }
+        let stamp = self.stamp_of(list);
+        let (told, _) = self.ask_list::<T>(list, Vec::new()).await?;
+        Ok(self.keep(list, stamp, T::all(list, &told)?))
     }
 
-    /// The same, with the answers to more questions of the list's bucket, which are asked after it.
-    pub(super) async fn list_with(&mut self, list: &List, more: Vec<Command>) -> Result<(Reply, Vec<Reply>)> {
-        let named = self.cards.named(list).unwrap_or_default();
-        let (videos, mut users): (Vec<VideoId>, Vec<UserId>) = match list.names {
-            Names::Videos => (named.iter().copied().map(VideoId).collect(), Vec::new()),
-            Names::Users => (Vec::new(), named.iter().copied().map(UserId).collect()),
+    /// What is kept of a page, while it is true: until its owner changes.
+    pub fn kept<T: Listed>(&self, list: &List) -> Option<Arc<[T]>> {
+        let card = T::cache(self.cards).get(list)?;
+        self.judge.is_good(list.timeline.owner().id(), &card.stamp).then(|| card.value.clone())
+    }
+
+    /// Keeps a page that was asked for after `stamp` was taken.
+    pub fn keep<T: Listed>(&self, list: &List, stamp: Stamp, entries: Vec<T>) -> Arc<[T]> {
+        let entries: Arc<[T]> = entries.into();
+        T::cache(self.cards).insert(*list, Card::new(entries.clone(), stamp));
+        entries
+    }
+
+    /// Of a page that is asked for after this.
+    pub fn stamp_of(&self, list: &List) -> Stamp {
+        self.stamp(list.timeline.owner().id())
+    }
+
+    /// The entries of a list, in one trip, along with what is lacking of whom the page named before, and with the answers
+    /// to more questions of the list's bucket, which are asked after it.
+    pub(super) async fn ask_list<T: Listed>(&mut self, list: &List, more: Vec<Command>) -> Result<(Reply, Vec<Reply>)> {
+        let before = T::cache(self.cards).get(list);
+        let named = before.iter().flat_map(|card| card.value.iter().map(T::named));
+        let (videos, users): (Vec<VideoId>, Vec<UserId>) = match list.timeline.names_videos() {
+            true => (named.map(VideoId).collect(), Vec::new()),
+            false => (Vec::new(), named.map(UserId).collect()),
         };
-        // How large his sets are decides how a long list is asked about them.
-        if list.limit > membership::MANY {
-            users.extend(self.viewer);
-        }
         let (more_asked, bucket) = (more.len(), list.bucket());
         let mut commands = vec![(bucket, list.command())];
         commands.extend(more.into_iter().map(|command| (bucket, command)));
-        let (is_known, owner, stamp) = match list.owner {
+        let (is_known, owner, stamp) = match list.timeline.owner() {
             Owner::User(id) => (self.cards.knows_user(id), user::command(id), self.stamp(id.0)),
             Owner::Video(id) => (known_author(id).is_some(), video::author_command(id), self.stamp(id.0)),
         };
@@ -111,24 +134,11 @@ impl<'a> Sight<'a> {
 
     /// From here on he is known to exist: neither users nor videos ever vanish.
     fn know_owner(&self, list: &List, told: &Reply, stamp: Stamp) -> Result<()> {
-        match list.owner {
+        match list.timeline.owner() {
             Owner::User(id) => self.cards.keep_user(Card::new(user::record(id, told)?.ok_or(Code::NoUser)?, stamp)),
             Owner::Video(id) => know_author(id, UserId(told.number()?.ok_or(Code::NoVideo)?)),
         }
         Ok(())
-    }
-
-    /// Sees the videos that a list names, their authors and the viewer's flags: no trip where [`Sight::list`] guessed
-    /// right, else one for the videos and one more for authors that were not known.
-    pub async fn see_videos_of(&mut self, list: &List, ids: &[VideoId]) -> Result<()> {
-        self.cards.keep_named(list, ids.iter().map(|id| id.0));
-        self.see(ids, &[]).await
-    }
-
-    /// The same of users, in one trip.
-    pub async fn see_users_of(&mut self, list: &List, ids: &[UserId]) -> Result<()> {
-        self.cards.keep_named(list, ids.iter().map(|id| id.0));
-        self.see(&[], ids).await
     }
 
     /// Sees all of these, and the videos' authors.
@@ -234,6 +244,14 @@ impl<'a> Sight<'a> {
             if self.viewer.is_some() && !self.followed.contains_key(&id) {
                 lacking.followed.push(id);
             }
+        }
+        // How large his sets are decides how the next long list is asked about them.
+        if let Some(viewer) =
+            self.viewer.filter(|_| lacking.liked.len().max(lacking.followed.len()) >= membership::MANY)
+            && self.cards.user(viewer, &self.judge).is_none()
+            && !self.users.contains_key(&viewer)
+        {
+            lacking.users.push(viewer);
         }
         lacking
     }

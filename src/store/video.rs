@@ -10,7 +10,6 @@ use super::keys;
 use super::reply::Reply;
 use super::run::{Home, Read, Run};
 use super::script;
-use super::timeline::{List, Names, Owner};
 use crate::error::{Code, Result};
 use crate::id::{UserId, VideoId};
 use crate::model::VideoRecord;
@@ -93,12 +92,6 @@ pub async fn author(run: &Arc<Run>, id: VideoId) -> Result<UserId> {
         // No script may be asked instead: it would need the author, who says which keys it touches.
         None => Err(Code::NoVideo.into()),
     }
-}
-
-/// One page of a user's videos, newest first: at most `limit` ids below `before`; 100006 for an unknown user.
-pub fn works(user: UserId, before: Option<u64>, limit: usize) -> List {
-    let (owner, key) = (Owner::User(user), keys::works(user));
-    List { owner, key, names: Names::Videos, with_places: false, before, limit }
 }
 
 impl Home {

@@ -136,6 +136,44 @@ async fn what_another_server_changed_shows_a_little_later() {
 }
 
 #[tokio::test]
+async fn lists_show_what_another_server_changed_a_little_later() {
+    let world = World::start().await;
+    let (one, other) = tokio::join!(Server::start(&world, &[NO_COVERS]), Server::start(&world, &[NO_COVERS]));
+    let (author, videos) = publish(&one.client(), "mia", 1).await;
+    let viewer = one.client().register("noa").await;
+    let (author_token, token, client) = (&author.token, &viewer.token, other.client());
+    let lists = [
+        (format!("publish/list/?user_id={}&token={token}", author.id), "video_list"),
+        (format!("favorite/list/?token={token}"), "video_list"),
+        (format!("relation/follow/list/?token={token}"), "user_list"),
+        (format!("relation/follower/list/?token={author_token}"), "user_list"),
+        (format!("relation/friend/list/?token={token}"), "user_list"),
+        (format!("relation/friend/list/?token={author_token}"), "user_list"),
+        (format!("comment/list/?video_id={}", videos[0]), "comment_list"),
+    ];
+    let counts_become = async |wanted: [usize; 7]| {
+        eventually("all lists", async || {
+            let mut counts = [0; 7];
+            for ((path, list), count) in lists.iter().zip(&mut counts) {
+                *count = entries(&client.get_json(&format!("/douyin/{path}")).await, list).len();
+            }
+            (counts == wanted).then_some(())
+        })
+        .await;
+    };
+    counts_become([1, 0, 0, 0, 0, 0, 0]).await;
+    let mut caller = one.client().caller().await;
+    caller.befriend(&viewer, &author).await;
+    assert_eq!(code(&caller.favorite(&viewer, videos[0], true).await), 0);
+    assert_eq!(code(&caller.comment(&viewer, videos[0], "seen").await), 0);
+    one.client().publish(&author, "one more").await;
+    counts_become([2, 1, 1, 1, 1, 1, 1]).await;
+    assert_eq!(code(&caller.favorite(&viewer, videos[0], false).await), 0);
+    assert_eq!(code(&caller.follow(&viewer, author.id, false).await), 0);
+    counts_become([2, 0, 0, 0, 0, 0, 1]).await;
+}
+
+#[tokio::test]
 async fn flags_are_those_of_the_viewer_only() {
     let world = World::start().await;
     let server = Server::start(&world, &[NO_COVERS]).await;

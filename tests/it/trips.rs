@@ -149,10 +149,8 @@ async fn plant(world: &World, owner: &Account, count: u64) {
     }
 }
 
-#[tokio::test]
-async fn a_page_costs_few_round_trips_and_a_long_list_no_more_than_a_short_one() {
-    let world = World::start_alone().await;
-    let counter = Counter::before(&world).await;
+/// What is counted alone: a server without anything that asks Redis behind the requests, or ages.
+async fn start(world: &World, counter: &Counter, feed_snapshot: &str) -> Server {
     let settings = [
         ("redis_url", counter.url.as_str()),
         ("redis_timeout_ms", "30000"),
@@ -161,11 +159,17 @@ async fn a_page_costs_few_round_trips_and_a_long_list_no_more_than_a_short_one()
         // Flush and relay ask Redis on their own.
         ("flush_interval_ms", "600000"),
         ("pending_after_ms", "600000"),
-        // Nothing ages while it is counted.
         ("feed_age_ms", "60000"),
-        ("feed_snapshot", "100"),
+        ("feed_snapshot", feed_snapshot),
     ];
-    let server = Server::start(&world, &settings).await;
+    Server::start(world, &settings).await
+}
+
+#[tokio::test]
+async fn a_page_costs_few_round_trips_and_a_long_list_no_more_than_a_short_one() {
+    let world = World::start_alone().await;
+    let counter = Counter::before(&world).await;
+    let server = start(&world, &counter, "100").await;
     let client = server.client();
     let owner = client.register("owner").await;
     let video = client.publish_one(&owner, "with comments").await;
@@ -200,6 +204,12 @@ async fn a_page_costs_few_round_trips_and_a_long_list_no_more_than_a_short_one()
         assert!((1..=trips_max).contains(&trips_of_few), "{few}: {trips_of_few} round trips");
         assert_eq!(counter.of(connection, &mut caller, &few).await.0, trips_again, "{few}");
     }
+    // Nobody's flags: nothing is left to ask for, until something is new.
+    let comments = format!("/douyin/comment/list/?video_id={video}&limit=10");
+    assert_eq!(counter.of(connection, &mut caller, &comments).await.0, 0);
+    let added = caller.comment(&owner, video, "the newest").await["comment"]["id"].clone();
+    let (trips, answer) = counter.of(connection, &mut caller, &comments).await;
+    assert_eq!((trips, &entries(&answer, "comment_list")[0]["id"]), (1, &added));
     let (trips, _) = counter.of(connection, &mut caller, &format!("/douyin/user/?{token}")).await;
     assert_eq!(trips, 1);
     // However the viewer's own set is asked: each list is as long as that decides.
@@ -232,4 +242,28 @@ async fn a_page_costs_few_round_trips_and_a_long_list_no_more_than_a_short_one()
     assert_eq!(code(&caller.comment(&owner, video, "one more").await), 0);
     let mut feed = async |query: &str| counter.of(connection, &mut caller, &format!("/douyin/feed/?{query}")).await.0;
     assert_eq!((feed("").await, feed("").await), (1, 0));
+}
+
+#[tokio::test]
+async fn pages_of_any_age_cost_no_trip_once_their_order_is_known() {
+    let world = World::start_alone().await;
+    let counter = Counter::before(&world).await;
+    let server = start(&world, &counter, "100000").await;
+    let client = server.client();
+    let owner = client.register("owner").await;
+    // More than are asked for at once.
+    plant(&world, &owner, 5_000).await;
+    counter.server.store(server.pid(), Ordering::SeqCst);
+    let mut caller = client.caller().await;
+    let connection = counter.of_requests(&mut caller, &format!("/douyin/user/?token={}", owner.token)).await;
+    let first = entries(&caller.get("/douyin/feed/").await, "video_list").len();
+    assert_eq!(first, 30);
+    let oldest = "/douyin/feed/?latest_time=1672531201031"; // a page from the end of those that were planted
+    let (trips, page) = counter.of(connection, &mut caller, oldest).await;
+    assert!(trips > 0);
+    assert_eq!(entries(&page, "video_list").len(), 30);
+    for _ in 0..4 {
+        assert_eq!(counter.of(connection, &mut caller, oldest).await.1, page);
+    }
+    assert_eq!(counter.of(connection, &mut caller, oldest).await, (0, page));
 }
