@@ -3,10 +3,9 @@
 -- ARGV  1 epoch  2 floor  3 video id  4 user id  5 text
 -- Reply {'OK', comment id} | {'NO_VIDEO'} | {'EPOCH', head} | {'REWOUND'}
 -- Example  comments {} -> {'OK', '8192003'}; comments {"8192003 7 hello" = 8192003}, video comments = 1
-if redis.call('EXISTS', KEYS[3]) == 0 then
+if redis.call('HEXISTS', KEYS[3], 'author') == 0 then
   return {'NO_VIDEO'}
 end
-redis.call('HEXISTS', KEYS[3], 'comments')
 redis.call('XLEN', KEYS[2])
 redis.call('ZCARD', KEYS[4])
 local id = mint()

@@ -4,7 +4,7 @@
 -- ARGV  1 epoch  2 floor  3 user id  4 video id  5 state  6 version  7 place: the version of the change
 -- Reply {'OK', last} | {'STALE', last}: ask the home again | {'NO_USER'} | {'EPOCH', head} | {'REWOUND'}
 -- Example  likes {}, state 1, version and place 8192003 -> {'OK', '8192000'}; likes {9}, user favorites = 1
-if redis.call('EXISTS', KEYS[3]) == 0 then
+if redis.call('HEXISTS', KEYS[3], 'name') == 0 then
   return {'NO_USER'}
 end
 local seen = string.format('%.0f', last)
@@ -16,7 +16,6 @@ local known = redis.call('ZSCORE', KEYS[2], edge)
 if known and tonumber(known) >= tonumber(ARGV[6]) then
   return {'OK', seen}
 end
-redis.call('HEXISTS', KEYS[3], 'favorites')
 local is_long = redis.call('ZCARD', KEYS[5]) >= order_long and redis.call('SCARD', KEYS[6])
 local likes = redis.call('SISMEMBER', KEYS[4], ARGV[4])
 redis.call('ZADD', KEYS[2], ARGV[6], edge)

@@ -3,10 +3,9 @@
 -- ARGV  1 epoch  2 floor  3 video id  4 author id  5 title  6 object
 -- Reply {'OK', version} | {'NO_USER'} | {'EPOCH', head} | {'REWOUND'}
 -- Example  works {} -> {'OK', '8192001'}; works {8192000}, user works = 1, outbox 8192001-0 {kind = "video", ...}
-if redis.call('EXISTS', KEYS[3]) == 0 then
+if redis.call('HEXISTS', KEYS[3], 'name') == 0 then
   return {'NO_USER'}
 end
-redis.call('HEXISTS', KEYS[3], 'works')
 redis.call('HEXISTS', KEYS[4], 'author')
 redis.call('XLEN', KEYS[2])
 local absent = not redis.call('ZSCORE', KEYS[5], ARGV[3])
