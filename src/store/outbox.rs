@@ -16,6 +16,9 @@ use crate::error::{Error, Result};
 use crate::id::{Bucket, UserId, VideoId};
 use crate::model::{Change, EdgeChange, Registered};
 
+/// Redis answers what comes in one piece in one piece: between two of these others have their turn.
+const OUTBOXES_AT_ONCE: usize = 64;
+
 #[derive(Debug, Clone, PartialEq)]
 pub struct OutboxEntry {
     pub bucket: Bucket,
@@ -29,11 +32,15 @@ pub struct OutboxEntry {
 
 /// Entries behind a position of each bucket, at most `count` of each, in the order of the stream.
 pub async fn entries(run: &Arc<Run>, after: &[(Bucket, u64)], count: usize) -> Result<Vec<OutboxEntry>> {
-    let mut read = Read::new(run);
-    for (bucket, position) in after {
-        read.push(*bucket, range(*bucket, *position, count));
+    let mut entries = Vec::new();
+    for after in after.chunks(OUTBOXES_AT_ONCE) {
+        let mut read = Read::new(run);
+        for (bucket, position) in after {
+            read.push(*bucket, range(*bucket, *position, count));
+        }
+        entries.extend(decode(after, &read.send().await?)?);
     }
-    decode(after, &read.send().await?)
+    Ok(entries)
 }
 
 /// The same for buckets that are closed for recovery.
