@@ -23,6 +23,9 @@ use crate::{Result, Tools};
 
 const POLL: Duration = Duration::from_millis(5);
 const ADDRESSES: usize = 200_000;
+/// An outage that would fill the outboxes at full speed, up to where writes are refused, is filled evenly with so many likes.
+const OUTAGE_LIKES: usize = 600_000;
+const OUTAGE_AT_FULL_SPEED_S: u16 = 30;
 const CONNECTIONS: usize = 64;
 const PAGE: usize = 30;
 
@@ -34,6 +37,14 @@ pub struct Call {
     /// How long Postgres is away.
     pub outage_seconds: u16,
     pub tools: Tools,
+}
+
+impl Call {
+    /// Likes a second while Postgres is away.
+    fn outage_rate(&self) -> Option<f64> {
+        let is_long = self.outage_seconds > OUTAGE_AT_FULL_SPEED_S;
+        is_long.then(|| OUTAGE_LIKES as f64 / f64::from(self.outage_seconds))
+    }
 }
 
 pub async fn stores(call: &Call) -> Result<()> {
@@ -74,7 +85,7 @@ async fn measure(call: &Call, folder: &Path, stage: &mut Stage, lines: &mut Vec<
         for durability in ["relaxed", "strict"] {
             stage.restart_server(&[("RIFFLE_DURABILITY", durability)]).await?;
             let before = Used::now(&stage.pids()?);
-            let outcome = likes.run(stage, 100 + u64::from(round), f64::from(call.seconds)).await?;
+            let outcome = likes.run(stage, 100 + u64::from(round), f64::from(call.seconds), None).await?;
             let used = Used::now(&stage.pids()?).since(&before);
             rates.push((durability, outcome.rate));
             say(format!(
@@ -148,7 +159,7 @@ async fn outage(call: &Call, stage: &Stage, likes: &Likes<'_>, round: u64) -> Re
     until_relayed(&postgres, &Outboxes::look(&redis).await?).await?;
     let before = Outboxes::look(&redis).await?;
     stage.postgres().pause();
-    let filled = likes.run(stage, round, f64::from(call.outage_seconds)).await;
+    let filled = likes.run(stage, round, f64::from(call.outage_seconds), call.outage_rate()).await;
     let full = Outboxes::look(&redis).await?;
     let used_before = Used::now(&stage.pids()?);
     stage.postgres().resume();
@@ -218,10 +229,12 @@ struct Likes<'a> {
 }
 
 impl Likes<'_> {
-    async fn run(&self, stage: &Stage, round: u64, seconds: f64) -> Result<Outcome> {
+    /// `rate`: likes a second; as many as go where it is not given.
+    async fn run(&self, stage: &Stage, round: u64, seconds: f64, rate: Option<f64>) -> Result<Outcome> {
         let mut dice = StdRng::seed_from_u64(round);
         let base = format!("http://{}", stage.server()?.address);
-        let lines = (0..ADDRESSES).map(|_| format!("{base}{}\n", requests::like(self.facts, &mut dice).path));
+        let count = rate.map_or(ADDRESSES, |_| OUTAGE_LIKES);
+        let lines = (0..count).map(|_| format!("{base}{}\n", requests::like(self.facts, &mut dice).path));
         let addresses = self.folder.join("likes.txt");
         std::fs::write(&addresses, lines.collect::<String>())?;
         let load = Load {
@@ -231,7 +244,7 @@ impl Likes<'_> {
             headers: Vec::new(),
             form: Vec::new(),
             connections: CONNECTIONS,
-            rate: None,
+            rate,
             seconds,
         };
         let outcome = load.run().await?;
