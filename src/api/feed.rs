@@ -8,6 +8,7 @@ use crate::error::Result;
 use crate::feed::Page;
 use crate::http::{FeedTime, Params, Request, Response, answer};
 use crate::id;
+use crate::store::Sight;
 
 /// What a failed answer shows.
 #[derive(Serialize, Default)]
@@ -26,7 +27,10 @@ async fn feed(service: &Service, request: &mut Request) -> Result<Response> {
     let run = service.slot.run()?;
     let page = service.feed.page(&run, before(service, &params)).await?;
     match viewer {
-        Some(viewer) => Ok(answer::whole(page.text_for(&run, viewer).boxed().await?)),
+        Some(viewer) => {
+            let mut sight = Sight::begin(&service.cards, &run, Some(viewer));
+            Ok(answer::whole(page.text_for(&mut sight).boxed().await?))
+        }
         // A token that is no good is still no business of a cache's.
         None if params.token().is_some() => Ok(answer::whole(page.text().clone())),
         None => Ok(open_to_all(request, &page)),

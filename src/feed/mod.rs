@@ -7,7 +7,8 @@
 //!   of videos and users, which the lists share ([`crate::store::cards`]), and each page made of them: its JSON text,
 //!   whole, so that a signed-out answer is the text itself and a signed-in one a copy with some bytes overwritten
 //!   ([`page`]).
-//! - **Never**: `is_favorite` and `is_follow`. They are asked of the viewer's own sets for each answer.
+//!   `is_favorite` and `is_follow` come from the viewer's own sets, which are kept while he is active
+//!   (`store/viewer.rs`), or are asked for.
 //!
 //! # What a reader may rely on
 //!
@@ -28,8 +29,9 @@
 //! Pages that nobody reads cost nothing. A page that is read is asked for once, however many want it at that moment
 //! ([`flight`]), and of it only what was marked; while nothing of it changes it is not asked for again.
 //!
-//! The newest `feed_snapshot` places are found in the process ([`order`]); older ones cost a trip for their ids first,
-//! and past what Redis keeps, Postgres. Their pages are put together from cards each time.
+//! The newest `feed_snapshot` places are found in the process ([`order`]), as far down as somebody has asked for them;
+//! older ones cost a trip for their ids first, and past what Redis keeps, Postgres. Their pages are put together from cards
+//! each time.
 
 mod flight;
 mod order;

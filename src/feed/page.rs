@@ -15,7 +15,7 @@ use super::{PAGE, view};
 use crate::error::{Error, Result};
 use crate::id::{self, UserId, VideoId};
 use crate::store::cards::{UserCard, VideoCard};
-use crate::store::{Judge, Run, snapshot};
+use crate::store::{Judge, Sight};
 
 /// A time this near is given as an id: sent back to a server whose clock is behind, it would count as the future.
 const CLOCK_SKEW_MS: i64 = 5_000;
@@ -30,8 +30,6 @@ pub struct Page {
     looked_at: Instant,
     text: Bytes,
     places: Vec<Places>,
-    /// The author of each video, as a place among `authors`.
-    author_places: Vec<usize>,
     etag: String,
     gzip: OnceLock<Bytes>,
 }
@@ -56,9 +54,6 @@ impl Page {
             let author = author.ok_or_else(|| Error::internal(format!("{} has no author", video.value.record.id)))?;
             shown.push((&video.value, &author.value));
         }
-        let author_ids: Vec<UserId> = authors.keys().copied().collect();
-        let author_places =
-            videos.iter().filter_map(|video| author_ids.binary_search(&video.value.record.author).ok()).collect();
         let (last, following) = (wanted.iter().take(PAGE).next_back(), wanted.get(PAGE));
         let next_time = last.map_or(0, |last| next_time(*last, following.copied(), view::now_ms()));
         let mut writer = Writer::begin(shown.len() * VIDEO_BYTES);
@@ -79,7 +74,6 @@ impl Page {
             looked_at,
             text: text.into(),
             places,
-            author_places,
             // Weak: one tag for the plain text and for the compressed one.
             etag: format!("W/\"{:016x}\"", hasher.finish()),
             gzip: OnceLock::new(),
@@ -116,17 +110,15 @@ impl Page {
         })
     }
 
-    /// In the eyes of a viewer. One round trip.
-    pub async fn text_for(&self, run: &Arc<Run>, viewer: UserId) -> Result<Bytes> {
-        if self.videos.is_empty() {
-            return Ok(self.text.clone());
-        }
-        let videos = self.videos.iter().map(|video| video.value.record.id);
-        let flags = snapshot::flags(run, viewer, videos, self.authors.keys().copied()).await?;
+    /// In the eyes of a viewer. One round trip, or none.
+    pub async fn text_for(&self, sight: &mut Sight<'_>) -> Result<Bytes> {
+        let videos: Vec<VideoId> = self.videos.iter().map(|video| video.value.record.id).collect();
+        let authors: Vec<UserId> = self.authors.keys().copied().collect();
+        sight.see_flags(&videos, &authors).await?;
         let mut text = self.text.to_vec();
-        for ((places, author), is_liked) in self.places.iter().zip(&self.author_places).zip(flags.liked) {
-            let is_followed = flags.followed.get(*author).copied().unwrap_or(false);
-            writer::set_flags(&mut text, *places, is_liked, is_followed);
+        for (places, video) in self.places.iter().zip(&self.videos) {
+            let (id, author) = (video.value.record.id, video.value.record.author);
+            writer::set_flags(&mut text, *places, sight.likes(id), sight.follows(author));
         }
         Ok(text.into())
     }

@@ -10,6 +10,7 @@ use super::listed::{self, ListCache};
 use super::marks::{Judge, Marks, Stamp};
 use super::user::UserRecord;
 use super::video::CountedVideo;
+use super::viewer::{self, ViewerCache, ViewerSets};
 use crate::id::{UserId, VideoId};
 use crate::model::{CommentRecord, Entry};
 
@@ -52,6 +53,7 @@ pub struct Cards {
     videos: Cache<VideoId, Arc<VideoCard>>,
     pub(super) entries: ListCache<Entry>,
     pub(super) comments: ListCache<CommentRecord>,
+    viewers: ViewerCache,
     pub marks: Arc<Marks>,
 }
 
@@ -62,6 +64,7 @@ impl Cards {
             videos: Cache::new(VIDEOS_KEPT_MAX),
             entries: listed::cache(),
             comments: listed::cache(),
+            viewers: viewer::cache(),
             marks,
         }
     }
@@ -81,6 +84,23 @@ impl Cards {
 
     pub(super) fn keep_user(&self, card: Arc<UserCard>) {
         self.users.insert(card.value.id, card);
+    }
+
+    /// The viewer's own sets, where these are kept and true.
+    pub(super) fn viewer(&self, id: UserId, judge: &Judge<'_>) -> Option<Arc<ViewerSets>> {
+        self.viewers.get(&id).filter(|sets| judge.is_good(id.0, &sets.stamp)).inspect(|sets| sets.used())
+    }
+
+    /// Whether these are to be read whole: never before it is known how large they are.
+    pub(super) fn wants_viewer(&self, id: UserId) -> bool {
+        let members = self.users.get(&id).map(|user| user.value.favorites + user.value.follows);
+        members.is_some_and(|members| viewer::pays(members, self.viewers.get(&id).as_deref()))
+    }
+
+    pub(super) fn keep_viewer(&self, id: UserId, sets: ViewerSets) -> Arc<ViewerSets> {
+        let sets = Arc::new(sets);
+        self.viewers.insert(id, sets.clone());
+        sets
     }
 
     pub(super) fn keep_video(&self, card: Arc<VideoCard>) {

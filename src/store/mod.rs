@@ -30,6 +30,7 @@ mod timeline;
 pub mod user;
 pub mod verify;
 pub mod video;
+mod viewer;
 pub mod watch;
 
 pub use admitted::{Admission, Admitted, Doubt, Head, NodeRun};

@@ -1,7 +1,6 @@
 //! What one request sees of users and videos: from the cards that are kept, and for what these lack in as few trips as
-//! can be; the viewer's own flags in the same trips, and always asked for.
+//! can be, the viewer's own flags in the same trips.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -10,12 +9,13 @@ use super::client::Command;
 use super::keys;
 use super::listed::Listed;
 use super::marks::{Judge, Stamp};
-use super::membership::{self, Asked};
+use super::membership;
 use super::reply::Reply;
 use super::run::{Read, Run};
 use super::timeline::{List, Owner};
 use super::user::{self, UserRecord};
 use super::video::{self, CountedVideo, know_author, known_author};
+use super::viewer::ViewerSets;
 use crate::error::{Code, Error, Result};
 use crate::id::{Bucket, UserId, VideoId};
 
@@ -25,11 +25,29 @@ pub struct Sight<'a> {
     viewer: Option<UserId>,
     judge: Judge<'a>,
     /// `None`: not visible.
-    videos: BTreeMap<VideoId, Option<Arc<VideoCard>>>,
+    videos: Seen<VideoId, Option<Arc<VideoCard>>>,
     /// `None`: there is no such user.
-    users: BTreeMap<UserId, Option<Arc<UserCard>>>,
-    liked: BTreeMap<VideoId, bool>,
-    followed: BTreeMap<UserId, bool>,
+    users: Seen<UserId, Option<Arc<UserCard>>>,
+    /// What tells the flags; where it is not there, those that were asked for do.
+    sets: Option<Arc<ViewerSets>>,
+    liked: Seen<VideoId, bool>,
+    followed: Seen<UserId, bool>,
+}
+
+/// A map of some dozens: sorted, in one piece.
+struct Seen<K, V>(Vec<(K, V)>);
+
+impl<K: Ord + Copy, V> Seen<K, V> {
+    fn get(&self, key: K) -> Option<&V> {
+        self.0.binary_search_by_key(&key, |(known, _)| *known).ok().map(|place| &self.0[place].1)
+    }
+
+    fn insert(&mut self, key: K, value: V) {
+        match self.0.binary_search_by_key(&key, |(known, _)| *known) {
+            Ok(place) => self.0[place].1 = value,
+            Err(place) => self.0.insert(place, (key, value)),
+        }
+    }
 }
 
 /// A video as a viewer sees it.
@@ -56,23 +74,22 @@ struct Lacking {
 
 impl Lacking {
     fn is_empty(&self) -> bool {
-        self.videos.is_empty() && self.users.is_empty() && self.liked.is_empty() && self.followed.is_empty()
+        self.videos.is_empty() && self.users.is_empty() && !self.asks_flags()
+    }
+
+    fn asks_flags(&self) -> bool {
+        !self.liked.is_empty() || !self.followed.is_empty()
     }
 }
 
 impl<'a> Sight<'a> {
     /// For a request that began just now. Signed out all flags are false.
     pub fn begin(cards: &'a Cards, run: &'a Arc<Run>, viewer: Option<UserId>) -> Sight<'a> {
-        Sight {
-            cards,
-            run,
-            viewer,
-            judge: cards.marks.judge(Instant::now()),
-            videos: BTreeMap::new(),
-            users: BTreeMap::new(),
-            liked: BTreeMap::new(),
-            followed: BTreeMap::new(),
-        }
+        let judge = cards.marks.judge(Instant::now());
+        let sets = viewer.and_then(|viewer| cards.viewer(viewer, &judge));
+        let (videos, users) = (Seen(Vec::new()), Seen(Vec::new()));
+        let (liked, followed) = (Seen(Vec::new()), Seen(Vec::new()));
+        Sight { cards, run, viewer, judge, videos, users, sets, liked, followed }
     }
 
     /// A page of a list that Redis has whole: no trip while what is kept of it is true, else one, which also asks for what
@@ -172,16 +189,25 @@ impl<'a> Sight<'a> {
         commands.into_iter().for_each(|(bucket, command)| read.push(bucket, command));
         lacking.videos.iter().for_each(|id| read.push(id.bucket(), video::command(*id)));
         lacking.users.iter().for_each(|id| read.push(id.bucket(), user::command(*id)));
-        let (liked_ids, followed_ids) = (lacking.liked.iter().map(|id| id.0), lacking.followed.iter().map(|id| id.0));
-        let viewer = self.viewer.and_then(|viewer| self.cards.user(viewer, &self.judge));
-        let liked = Asked::of(liked_ids.len(), viewer.as_ref().map(|viewer| viewer.value.favorites));
-        let followed = Asked::of(followed_ids.len(), viewer.as_ref().map(|viewer| viewer.value.follows));
-        if let Some(viewer) = self.viewer {
-            if !lacking.liked.is_empty() {
-                read.push(viewer.bucket(), liked.command(keys::likes(viewer), liked_ids.clone()));
+        let viewer = self.viewer.filter(|_| lacking.asks_flags());
+        let whole =
+            viewer.filter(|viewer| self.cards.wants_viewer(*viewer)).map(|viewer| (viewer, self.stamp(viewer.0)));
+        match (viewer, whole) {
+            (None, _) => {}
+            (_, Some((viewer, _))) => {
+                for set in [keys::likes(viewer), keys::follows(viewer)] {
+                    read.push(viewer.bucket(), Command::new("SMEMBERS").arg(set));
+                }
             }
-            if !lacking.followed.is_empty() {
-                read.push(viewer.bucket(), followed.command(keys::follows(viewer), followed_ids.clone()));
+            (Some(viewer), None) => {
+                if !lacking.liked.is_empty() {
+                    let ids = lacking.liked.iter().map(|id| id.0);
+                    read.push(viewer.bucket(), membership::command(keys::likes(viewer), ids));
+                }
+                if !lacking.followed.is_empty() {
+                    let ids = lacking.followed.iter().map(|id| id.0);
+                    read.push(viewer.bucket(), membership::command(keys::follows(viewer), ids));
+                }
             }
         }
         let mut replies = read.send().await?;
@@ -203,57 +229,99 @@ impl<'a> Sight<'a> {
             }
             self.users.insert(*id, card);
         }
-        let (told_liked, told_followed) = flags.split_at(usize::from(self.viewer.is_some() && liked_ids.len() > 0));
-        for told in told_liked {
-            let flags = liked.flags(told, liked_ids.clone())?;
-            self.liked.extend(lacking.liked.iter().copied().zip(flags));
-        }
-        for told in told_followed {
-            let flags = followed.flags(told, followed_ids.clone())?;
-            self.followed.extend(lacking.followed.iter().copied().zip(flags));
+        match (flags, whole) {
+            ([likes, follows], Some((viewer, stamp))) => {
+                self.sets = Some(self.cards.keep_viewer(viewer, ViewerSets::told(likes, follows, stamp)?));
+            }
+            (flags, _) => self.note_flags(&lacking, flags)?,
         }
         Ok(replies)
+    }
+
+    /// From the answers to what was asked of the viewer's sets.
+    fn note_flags(&mut self, lacking: &Lacking, told: &[Reply]) -> Result<()> {
+        let (liked, followed) = told.split_at(usize::from(!lacking.liked.is_empty()).min(told.len()));
+        for told in liked {
+            lacking.liked.iter().zip(membership::flags(told)?).for_each(|(id, flag)| self.liked.insert(*id, flag));
+        }
+        for told in followed {
+            lacking
+                .followed
+                .iter()
+                .zip(membership::flags(told)?)
+                .for_each(|(id, flag)| self.followed.insert(*id, flag));
+        }
+        Ok(())
     }
 
     /// What no card tells; takes those that do.
     fn lacking(&mut self, videos: &[VideoId], users: &[UserId]) -> Lacking {
         let mut lacking = Lacking::default();
-        let mut wanted = users.to_vec();
+        let (mut flagged_videos, mut wanted) = (Vec::with_capacity(videos.len()), users.to_vec());
         for id in sorted(videos.to_vec()) {
-            if !self.videos.contains_key(&id) {
+            if self.videos.get(id).is_none() {
                 match self.cards.video(id, &self.judge) {
-                    Some(card) => _ = self.videos.insert(id, Some(card)),
+                    Some(card) => self.videos.insert(id, Some(card)),
                     None => lacking.videos.push(id),
                 }
             }
-            match self.videos.get(&id) {
+            match self.videos.get(id) {
                 Some(seen) => wanted.extend(seen.as_ref().map(|card| card.value.record.author)),
                 None => wanted.extend(known_author(id)),
             }
-            if self.viewer.is_some() && !self.liked.contains_key(&id) {
-                lacking.liked.push(id);
-            }
+            flagged_videos.push(id);
         }
-        for id in sorted(wanted) {
-            if !self.users.contains_key(&id) {
+        let wanted = sorted(wanted);
+        self.lack_flags(&mut lacking, &flagged_videos, &wanted);
+        if lacking.asks_flags() {
+            // How large his sets are decides how they are asked the next time.
+            let viewer = self.viewer.filter(|viewer| !self.cards.knows_user(*viewer));
+            lacking.users.extend(viewer.filter(|viewer| wanted.binary_search(viewer).is_err()));
+        }
+        for id in wanted {
+            if self.users.get(id).is_none() {
                 match self.cards.user(id, &self.judge) {
-                    Some(card) => _ = self.users.insert(id, Some(card)),
+                    Some(card) => self.users.insert(id, Some(card)),
                     None => lacking.users.push(id),
                 }
             }
-            if self.viewer.is_some() && !self.followed.contains_key(&id) {
-                lacking.followed.push(id);
-            }
-        }
-        // How large his sets are decides how the next long list is asked about them.
-        if let Some(viewer) =
-            self.viewer.filter(|_| lacking.liked.len().max(lacking.followed.len()) >= membership::MANY)
-            && self.cards.user(viewer, &self.judge).is_none()
-            && !self.users.contains_key(&viewer)
-        {
-            lacking.users.push(viewer);
         }
         lacking
+    }
+
+    /// Those flags that nothing tells yet.
+    fn lack_flags(&self, lacking: &mut Lacking, videos: &[VideoId], users: &[UserId]) {
+        if self.viewer.is_some() && self.sets.is_none() {
+            lacking.liked.extend(videos.iter().copied().filter(|id| self.liked.get(*id).is_none()));
+            lacking.followed.extend(users.iter().copied().filter(|id| self.followed.get(*id).is_none()));
+        }
+    }
+
+    /// Sees nothing of these but the viewer's flags.
+    pub async fn see_flags(&mut self, videos: &[VideoId], users: &[UserId]) -> Result<()> {
+        let mut lacking = Lacking::default();
+        self.lack_flags(&mut lacking, videos, users);
+        if !lacking.asks_flags() {
+            return Ok(());
+        }
+        lacking.users.extend(self.viewer.filter(|viewer| !self.cards.knows_user(*viewer)));
+        self.ask_for(Vec::new(), lacking).await.map(drop)
+    }
+
+    /// Whether the viewer likes a video whose flag was seen.
+    pub fn likes(&self, id: VideoId) -> bool {
+        match &self.sets {
+            Some(sets) => sets.likes(id),
+            None => self.liked.get(id).copied().unwrap_or(false),
+        }
+    }
+
+    /// The same of following a user.
+    pub fn follows(&self, id: UserId) -> bool {
+        match &self.sets {
+            Some(sets) => sets.follows(id),
+            None => self.followed.get(id).copied().unwrap_or(false),
+        }
     }
 
     /// When the request began.
@@ -272,26 +340,25 @@ impl<'a> Sight<'a> {
 
     /// What was seen of a video; `None` where it is not visible.
     pub fn video(&self, id: VideoId) -> Result<Option<SeenVideo<'_>>> {
-        let Some(Some(card)) = self.videos.get(&id) else { return Ok(None) };
+        let Some(Some(card)) = self.videos.get(id) else { return Ok(None) };
         let video = &card.value;
         let author = self.user(video.record.author);
         let author = author.ok_or_else(|| Error::internal(format!("video {id} has no author")))?;
-        let is_liked = self.liked.get(&id).copied().unwrap_or(false);
-        Ok(Some(SeenVideo { video, author, is_liked }))
+        Ok(Some(SeenVideo { video, author, is_liked: self.likes(id) }))
     }
 
     /// What was seen of a user; `None` where there is none.
     pub fn user(&self, id: UserId) -> Option<SeenUser<'_>> {
-        let user = &self.users.get(&id)?.as_ref()?.value;
-        Some(SeenUser { user, is_followed: self.followed.get(&id).copied().unwrap_or(false) })
+        let user = &self.users.get(id)?.as_ref()?.value;
+        Some(SeenUser { user, is_followed: self.follows(id) })
     }
 
     pub fn video_card(&self, id: VideoId) -> Option<&Arc<VideoCard>> {
-        self.videos.get(&id)?.as_ref()
+        self.videos.get(id)?.as_ref()
     }
 
     pub fn user_card(&self, id: UserId) -> Option<&Arc<UserCard>> {
-        self.users.get(&id)?.as_ref()
+        self.users.get(id)?.as_ref()
     }
 }
 

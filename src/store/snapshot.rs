@@ -1,16 +1,12 @@
-//! What a snapshot of the feed asks of Redis: the order of the newest videos, and what a viewer adds to a page.
-
-use std::sync::Arc;
+//! What the feed asks of Redis to keep its order.
 
 use super::admitted::Head;
 use super::client::Command;
 use super::feed::order_below;
 use super::keys;
-use super::membership;
 use super::reply::Reply;
-use super::run::{Read, Run};
 use crate::error::{Error, Result};
-use crate::id::{Bucket, UserId, VideoId};
+use crate::id::{Bucket, VideoId};
 
 /// How far a part of the order is to be compared.
 #[derive(Debug, Clone, Copy)]
@@ -54,27 +50,4 @@ pub fn order_told(replies: &[Reply]) -> Result<OrderTold> {
 
 fn no_head(bucket: &str) -> Error {
     Error::internal(format!("the head of {bucket} was good, and is none"))
-}
-
-/// What a viewer's own sets say of videos and of users, in their order.
-#[derive(Debug, Default)]
-pub struct Flags {
-    pub liked: Vec<bool>,
-    pub followed: Vec<bool>,
-}
-
-/// One trip into the viewer's bucket. Neither list may be empty.
-pub async fn flags(
-    run: &Arc<Run>,
-    viewer: UserId,
-    videos: impl IntoIterator<Item = VideoId>,
-    users: impl IntoIterator<Item = UserId>,
-) -> Result<Flags> {
-    let mut read = Read::new(run);
-    read.push(viewer.bucket(), membership::command(keys::likes(viewer), videos.into_iter().map(|id| id.0)));
-    read.push(viewer.bucket(), membership::command(keys::follows(viewer), users.into_iter().map(|id| id.0)));
-    match &read.send().await?[..] {
-        [liked, followed] => Ok(Flags { liked: membership::flags(liked)?, followed: membership::flags(followed)? }),
-        _ => Err(Error::internal("two questions without two answers")),
-    }
 }

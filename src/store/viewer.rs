@@ -1,0 +1,117 @@
+//! What a viewer likes and whom he follows, for the flags in what he is shown. While he is active both sets are kept whole:
+//! whatever changes them changes his counts in the same script, so that who is told of these is told of it. Where that does
+//! not pay, because they are large or change as often as they are looked at, Redis is asked for the flags alone.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use quick_cache::Weighter;
+use quick_cache::sync::Cache;
+
+use super::marks::Stamp;
+use super::reply::Reply;
+use crate::error::Result;
+use crate::id::{UserId, VideoId};
+
+/// Of all sets that are kept, and what each takes beside its members.
+const BYTES_MAX: u64 = 16 << 20;
+const SETS_BYTES: usize = 192;
+/// A guess, from which the cache takes the size of its tables.
+const VIEWERS_EXPECTED: usize = 10_000;
+/// Members that cost as much to be told as the flags of a page do.
+const MEMBERS_A_PAGE: u64 = 64;
+/// Larger ones would hold up others.
+const MEMBERS_MAX: u64 = 4_096;
+/// How often sets are expected to be looked at until they change, where nothing is known, or nothing new.
+const USES_EXPECTED: u64 = 16;
+const RECENT: Duration = Duration::from_secs(10);
+
+pub(super) struct ViewerSets {
+    /// Sorted, both.
+    likes: Box<[u64]>,
+    follows: Box<[u64]>,
+    pub(super) stamp: Stamp,
+    read_at: Instant,
+    uses: AtomicU64,
+}
+
+pub(super) type ViewerCache = Cache<UserId, Arc<ViewerSets>, Weight>;
+
+pub(super) fn cache() -> ViewerCache {
+    Cache::with_weighter(VIEWERS_EXPECTED, BYTES_MAX, Weight)
+}
+
+/// Weighs sets by the memory that they take.
+#[derive(Clone)]
+pub(super) struct Weight;
+
+impl Weighter<UserId, Arc<ViewerSets>> for Weight {
+    fn weight(&self, _viewer: &UserId, sets: &Arc<ViewerSets>) -> u64 {
+        (SETS_BYTES + size_of::<u64>() * (sets.likes.len() + sets.follows.len())) as u64
+    }
+}
+
+impl ViewerSets {
+    /// From all members of both sets, which were asked for after `stamp` was taken.
+    pub(super) fn told(likes: &Reply, follows: &Reply, stamp: Stamp) -> Result<ViewerSets> {
+        let sorted = |told: &Reply| -> Result<Box<[u64]>> {
+            let mut members = told.numbers()?;
+            members.sort_unstable();
+            Ok(members.into())
+        };
+        let (likes, follows) = (sorted(likes)?, sorted(follows)?);
+        Ok(ViewerSets { likes, follows, stamp, read_at: Instant::now(), uses: AtomicU64::new(0) })
+    }
+
+    pub(super) fn likes(&self, video: VideoId) -> bool {
+        self.likes.binary_search(&video.0).is_ok()
+    }
+
+    pub(super) fn follows(&self, user: UserId) -> bool {
+        self.follows.binary_search(&user.0).is_ok()
+    }
+
+    /// Notes that they spared a trip.
+    pub(super) fn used(&self) {
+        self.uses.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// Whether it pays to read the sets of a viewer whole: `members` of both, `before`: what was read of them the last time, and
+/// is not true any more.
+pub(super) fn pays(members: u64, before: Option<&ViewerSets>) -> bool {
+    let recent = before.filter(|sets| sets.read_at.elapsed() < RECENT);
+    let uses = recent.map_or(USES_EXPECTED, |sets| sets.uses.load(Ordering::Relaxed));
+    members <= (MEMBERS_A_PAGE * (1 + uses)).min(MEMBERS_MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::{Admission, Marks};
+
+    fn sets(likes: &[i64], follows: &[i64]) -> ViewerSets {
+        let stamp = Marks::new(Duration::ZERO).stamp(7, &Admission::new(Vec::new(), Vec::new()));
+        let told = |members: &[i64]| Reply::Array(members.iter().copied().map(Reply::Integer).collect());
+        ViewerSets::told(&told(likes), &told(follows), stamp).unwrap()
+    }
+
+    #[test]
+    fn members_are_found_in_whatever_order_they_were_told() {
+        let sets = sets(&[9, 3, 7], &[4]);
+        assert_eq!([3, 4, 7, 9].map(|id| sets.likes(VideoId(id))), [true, false, true, true]);
+        assert_eq!([3, 4].map(|id| sets.follows(UserId(id))), [false, true]);
+    }
+
+    #[test]
+    fn large_sets_are_read_whole_while_they_are_looked_at_more_often_than_they_change() {
+        assert!(pays(1_000, None) && !pays(2_000, None));
+        let before = sets(&[], &[]);
+        assert!(pays(64, Some(&before)) && !pays(65, Some(&before)));
+        (0..40).for_each(|_| before.used());
+        assert!(pays(2_000, Some(&before)) && !pays(3_000, Some(&before)));
+        (0..1_000).for_each(|_| before.used());
+        assert!(pays(4_096, Some(&before)) && !pays(4_097, Some(&before)));
+    }
+}
