@@ -1,6 +1,10 @@
--- Follows by their keys.
+-- Follows by their keys, each by the index: of a small table Postgres would rather read all for a batch.
 -- $1 from_ids bigint[], $2 to_ids bigint[]
-select follow.from_id, follow.to_id, version, is_on
-from follow
-join unnest($1::bigint[], $2::bigint[]) as asked (from_id, to_id)
-    on follow.from_id = asked.from_id and follow.to_id = asked.to_id
+select found.from_id, found.to_id, found.version, found.is_on
+from unnest($1::bigint[], $2::bigint[]) as asked (from_id, to_id)
+cross join lateral (
+    select from_id, to_id, version, is_on
+    from follow
+    where from_id = asked.from_id and to_id = asked.to_id
+    limit 1
+) as found

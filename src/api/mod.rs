@@ -16,7 +16,7 @@ mod view;
 use std::future::{Future, ready};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -24,6 +24,7 @@ use hyper::Method;
 use serde::Serialize;
 use tokio::runtime::RuntimeMetrics;
 use tokio::sync::{Notify, Semaphore};
+use tokio::time::timeout;
 use tracing::{debug, error, warn};
 
 use self::comment::NoComments;
@@ -38,7 +39,7 @@ use crate::http::{Cors, Params, Request, Response, answer};
 use crate::id::Bucket;
 use crate::media::{Media, Prober};
 use crate::model::Order;
-use crate::store::{Cards, Marks, Run, Slot};
+use crate::store::{Cards, Doubt, Marks, Run, Slot};
 use crate::sync::backlog::Backlog;
 use crate::sync::durable::Durable;
 
@@ -101,6 +102,12 @@ enum Endpoint {
     Media,
 }
 
+impl Endpoint {
+    fn asks_redis(self) -> bool {
+        !matches!(self, Endpoint::Live | Endpoint::Ready | Endpoint::Metrics | Endpoint::Media)
+    }
+}
+
 /// Paths without their final slash: each answers with and without it.
 const ROUTES: &[(&str, Method, Endpoint)] = &[
     ("/douyin/feed", Method::GET, Endpoint::Feed),
@@ -130,6 +137,8 @@ pub fn routes() -> impl Iterator<Item = (&'static str, Method)> {
 }
 
 const MEDIA_PREFIX: &str = "/media/";
+/// The longest that a read waits for its connection to be compared anew.
+const MOVED_ON_MAX: Duration = Duration::from_secs(1);
 
 pub async fn handle(service: Arc<Service>, mut request: Request) -> Response {
     let begun = Instant::now();
@@ -151,7 +160,11 @@ async fn respond(service: &Service, request: &mut Request, method: &Method, path
     let mut response = match find(path) {
         None => answer::not_found(),
         Some((allowed, endpoint)) if *method == allowed || (allowed == Method::GET && *method == Method::HEAD) => {
-            dispatch(service, request, endpoint).await
+            if allowed == Method::GET && endpoint.asks_redis() && request.body.is_empty() {
+                read(service, request, endpoint).await
+            } else {
+                dispatch(service, request, endpoint).await
+            }
         }
         Some((Method::POST, _)) => answer::method_not_allowed("POST"),
         Some(_) => answer::method_not_allowed("GET, HEAD"),
@@ -167,6 +180,26 @@ fn find(path: &str) -> Option<(Method, Endpoint)> {
     let path = path.strip_suffix('/').unwrap_or(path);
     let (_, method, endpoint) = ROUTES.iter().find(|(route, _, _)| *route == path)?;
     Some((method.clone(), *endpoint))
+}
+
+/// A read that met a bucket which has been loaded anew, by another process, is made once more when this thread knows of it.
+/// (Not so a write: few refusals prove that none of its steps was done.)
+async fn read(service: &Service, request: &mut Request, endpoint: Endpoint) -> Response {
+    let run = service.slot.run().ok();
+    let response = dispatch(service, request, endpoint).await;
+    match run {
+        Some(run) if is_unavailable(&response) && run.admission.doubted() == Doubt::MovedOn => {
+            // Else whoever waits would carry the room for it.
+            drop(response);
+            let _ = timeout(MOVED_ON_MAX, service.slot.replaced(&run)).boxed().await;
+            dispatch(service, request, endpoint).await
+        }
+        _ => response,
+    }
+}
+
+fn is_unavailable(response: &Response) -> bool {
+    response.status().as_u16() == Code::Unavailable.http_status()
 }
 
 /// Each handler in a box of its own: the largest needs ten times the room of the feed's, and a request would carry it.

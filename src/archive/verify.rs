@@ -117,13 +117,12 @@ pub async fn chats(session: &Client, chats: &[(u64, u64)]) -> Result<Vec<((u64, 
     pairs(session, include_str!("../../sql/queries/verify_chats.sql"), chats, size).await
 }
 
-/// Those of these ids that a user or a video has.
-pub async fn owners(session: &Client, ids: &[u64]) -> Result<Vec<u64>> {
-    let rows = session
-        .query(include_str!("../../sql/queries/verify_owners.sql"), &[&columns(ids.iter().copied())])
-        .await
-        .map_err(fault)?;
-    Ok(rows.iter().map(|row| number(row, 0)).collect())
+/// Those of these users and videos that there are, each with whether it is a video.
+pub async fn owners(session: &Client, users: &[u64], videos: &[u64]) -> Result<Vec<(u64, bool)>> {
+    let ids = [users, videos].map(|ids| columns(ids.iter().copied()));
+    let rows =
+        session.query(include_str!("../../sql/queries/verify_owners.sql"), &[&ids[0], &ids[1]]).await.map_err(fault)?;
+    Ok(rows.iter().map(|row| (number(row, 0), row.get(1))).collect())
 }
 
 /// Those of these videos and authors that do not belong together.

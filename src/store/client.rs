@@ -11,12 +11,14 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use fred::clients::Client as FredClient;
 use fred::error::{Error as FredError, ErrorKind};
-use fred::interfaces::{ClientLike, HashesInterface, KeysInterface, PubsubInterface, SetsInterface, TrackingInterface};
+use fred::interfaces::{
+    ClientLike, HashesInterface, KeysInterface, PubsubInterface, SetsInterface, SortedSetsInterface, TrackingInterface,
+};
 use fred::types::client::Invalidation;
 use fred::types::config::{Config, ReconnectError, Server, ServerConfig, UnresponsiveConfig};
 use fred::types::{Builder, ClusterHash, CustomCommand, Key, RespVersion, Value};
 use futures_util::FutureExt;
-use futures_util::future::join_all;
+use futures_util::future::{OptionFuture, join, join_all};
 use tokio::sync::broadcast::{self, error::RecvError, error::TryRecvError};
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
@@ -58,6 +60,16 @@ impl Command {
 
     pub fn args(mut self, arguments: impl IntoIterator<Item = Bytes>) -> Command {
         self.arguments.extend(arguments.into_iter().map(Value::Bytes));
+        self
+    }
+
+    /// All in one buffer, as [`Command::numbers`].
+    pub fn texts<'a>(mut self, texts: impl Iterator<Item = &'a str> + Clone) -> Command {
+        let mut buffer = BytesMut::with_capacity(texts.clone().map(str::len).sum());
+        for text in texts {
+            buffer.extend_from_slice(text.as_bytes());
+            self.arguments.push(Value::Bytes(buffer.split().freeze()));
+        }
         self
     }
 
@@ -208,7 +220,7 @@ impl Client {
     }
 
     /// Sends all commands at once and waits for all answers, in order.
-    pub async fn pipeline(&self, commands: Vec<Command>) -> Vec<Result<Reply, Fault>> {
+    pub async fn pipeline(&self, mut commands: Vec<Command>) -> Vec<Result<Reply, Fault>> {
         if self.has_ended() {
             return commands.iter().map(|_| Err(Fault::Lost(ENDED.into()))).collect();
         }
@@ -217,13 +229,18 @@ impl Client {
             let answers = join_all(commands.into_iter().map(|command| send(&self.fred, command))).await;
             return answers.into_iter().map(|answer| self.answer(answer)).collect();
         }
-        let pipeline = self.fred.pipeline();
+        let (pipeline, last) = (self.fred.pipeline(), commands.pop());
         for command in commands {
             if let Err(error) = send(&pipeline, command).await {
                 return vec![self.answer(Err(error))];
             }
         }
-        pipeline.try_all::<Value>().await.into_iter().map(|answer| self.answer(answer)).collect()
+        // The library writes out each command of a pipeline at once, unless something waits behind it: so the last does.
+        let sent_last = OptionFuture::from(last.map(|command| send(&self.fred, command)));
+        let (answers, last) = join(pipeline.try_all::<Value>(), sent_last).await;
+        // One error, where the pipeline failed as a whole, stands for all.
+        let last = last.filter(|_| answers.len() > 1);
+        answers.into_iter().chain(last).map(|answer| self.answer(answer)).collect()
     }
 
     /// Ends the connection: whatever waits on it fails at once.
@@ -308,13 +325,20 @@ fn no_more_changes() -> Error {
 }
 
 /// The library writes out every command that it does not know by name at once, a system call for each; what long
-/// pipelines are made of goes by name and so in one write.
+/// pipelines are made of goes by name and so in few writes.
 async fn send<C>(to: &C, mut command: Command) -> Result<Value, FredError>
 where
-    C: ClientLike + KeysInterface + HashesInterface + SetsInterface,
+    C: ClientLike + KeysInterface + HashesInterface + SetsInterface + SortedSetsInterface,
 {
     match (command.name, &mut command.arguments[..]) {
         ("GET", [Value::Bytes(key)]) => to.get(Key::from(std::mem::take(key))).await,
+        ("HGET", [Value::Bytes(key), Value::Bytes(field)]) => {
+            to.hget(Key::from(std::mem::take(key)), Key::from(std::mem::take(field))).await
+        }
+        ("EXISTS", [Value::Bytes(key)]) => to.exists(Key::from(std::mem::take(key))).await,
+        ("TYPE", [Value::Bytes(key)]) => to.r#type(Key::from(std::mem::take(key))).await,
+        ("SCARD", [Value::Bytes(key)]) => to.scard(Key::from(std::mem::take(key))).await,
+        ("ZCARD", [Value::Bytes(key)]) => to.zcard(Key::from(std::mem::take(key))).await,
         ("HMGET", [Value::Bytes(key), fields @ ..]) => {
             let fields = fields.iter_mut().filter_map(|field| match field {
                 Value::Bytes(field) => Some(Key::from(std::mem::take(field))),
@@ -327,6 +351,11 @@ where
             let key = Key::from(std::mem::take(key));
             let members: Vec<Value> = command.arguments.drain(1..).collect();
             to.smismember(key, members).await
+        }
+        ("ZMSCORE", [Value::Bytes(key), ..]) => {
+            let key = Key::from(std::mem::take(key));
+            let members: Vec<Value> = command.arguments.drain(1..).collect();
+            to.zmscore(key, members).await
         }
         _ => {
             let (command, arguments) = command.split();

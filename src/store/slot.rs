@@ -65,6 +65,12 @@ impl Slot {
         let _ = self.state.subscribe().wait_for(|state| state.closed == 0).await;
     }
 
+    /// Waits until another connection than this is there.
+    pub async fn replaced(&self, run: &Arc<Run>) {
+        let is_other = || self.run.load().as_ref().is_some_and(|present| !Arc::ptr_eq(present, run));
+        let _ = self.state.subscribe().wait_for(|_| is_other()).await;
+    }
+
     /// Waits for a connection.
     pub async fn ready(&self) {
         let _ = self.state.subscribe().wait_for(|state| state.missing.is_none()).await;

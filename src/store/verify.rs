@@ -1,10 +1,9 @@
 //! What `sync/verify.rs` asks of Redis: single facts, sizes, and pages of keys and members. Nothing here changes
 //! anything, and no answer is larger than what was asked for.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::Arc;
-
-use bytes::Bytes;
 
 use super::client::Command;
 use super::keys;
@@ -47,9 +46,8 @@ pub struct Place {
 pub const PRESENT: &str = "present";
 
 impl Question {
-    /// Of several arguments at once, where Redis can.
-    fn command(self, key: &str, arguments: &[&str]) -> Command {
-        let name = match self {
+    fn command_name(self) -> &'static str {
+        match self {
             Question::Member => "SMISMEMBER",
             Question::Ranked | Question::Score => "ZMSCORE",
             Question::Field | Question::Count => "HMGET",
@@ -57,9 +55,7 @@ impl Question {
             Question::OrderSize => "ZCARD",
             Question::Exists => "EXISTS",
             Question::Value => "GET",
-        };
-        let arguments = arguments.iter().filter(|argument| !argument.is_empty());
-        Command::new(name).arg(key.to_owned()).args(arguments.map(|argument| Bytes::from(argument.to_string())))
+        }
     }
 
     fn answer(self, reply: &Reply) -> Result<Option<String>> {
@@ -78,99 +74,165 @@ impl Question {
     }
 }
 
-/// One answer for each place. The places of one subject, given side by side, are read side by side.
-pub async fn look(run: &Arc<Run>, places: &[&Place]) -> Result<Vec<Option<String>>> {
-    let counts = subset_counts(run, places).await?;
-    let mut asked: Vec<(usize, Place)> = Vec::with_capacity(places.len());
-    for (at, place) in places.iter().enumerate() {
-        let count = counts.get(&place.key[..]).copied().unwrap_or(1);
-        if count == 1 {
-            asked.push((at, (*place).clone()));
-        } else if place.question == Question::SetSize {
-            let subsets = (0..count).map(|number| keys::numbered_subset(&place.key, number));
-            asked.extend(subsets.map(|key| (at, Place { key, ..(*place).clone() })));
-        } else {
-            let id = place.argument.parse().unwrap_or(0);
-            asked.push((at, Place { key: keys::subset(&place.key, count, id), ..(*place).clone() }));
+/// Questions that go in one round trip: all of one kind to one key in one command.
+#[derive(Default)]
+struct Trip<'a> {
+    groups: Vec<Group<'a>>,
+    group_of: HashMap<(Cow<'a, str>, Question), usize>,
+}
+
+struct Group<'a> {
+    bucket: Bucket,
+    key: Cow<'a, str>,
+    question: Question,
+    arguments: Vec<&'a str>,
+}
+
+/// Where an answer is among those of a trip: its group, and the place within that.
+type Spot = (usize, usize);
+
+impl<'a> Trip<'a> {
+    fn ask(&mut self, key: Cow<'a, str>, question: Question, argument: &'a str) -> Result<Spot> {
+        // Names and counts of one hash come from one look at it.
+        let question = if question == Question::Count { Question::Field } else { question };
+        let group = match self.group_of.get(&(Cow::Borrowed(&key), question)) {
+            Some(group) => *group,
+            None => {
+                let bucket = keys::bucket_of(&key).ok_or_else(|| Error::internal(format!("no key: {key}")))?;
+                self.group_of.insert((key.clone(), question), self.groups.len());
+                self.groups.push(Group { bucket, key, question, arguments: Vec::new() });
+                self.groups.len() - 1
+            }
+        };
+        let arguments = &mut self.groups[group].arguments;
+        if question.takes_many() {
+            arguments.push(argument);
+        }
+        Ok((group, arguments.len().saturating_sub(1)))
+    }
+
+    async fn send(self, run: &Arc<Run>) -> Result<Vec<Reply>> {
+        let mut read = Read::new(run);
+        for group in &self.groups {
+            let texts = std::iter::once(&*group.key).chain(group.arguments.iter().copied());
+            read.push(group.bucket, Command::new(group.question.command_name()).texts(texts));
+        }
+        read.send().await
+    }
+}
+
+fn answer(place: &Place, replies: &[Reply], (group, within): Spot) -> Result<Option<String>> {
+    let reply = replies.get(group).unwrap_or(&Reply::Nil);
+    let reply = if place.question.takes_many() { reply.array()?.get(within).unwrap_or(&Reply::Nil) } else { reply };
+    place.question.answer(reply)
+}
+
+/// One answer for each place of each subject. The places of one subject are read side by side.
+///
+/// Into how many sub-sets a set is split is asked beside it; the few that are split are asked again.
+pub async fn look(run: &Arc<Run>, subjects: &[Vec<Place>]) -> Result<Vec<Vec<Option<String>>>> {
+    let mut trip = Trip::default();
+    let mut splits: Vec<(usize, usize, Spot)> = Vec::new();
+    let mut spots: Vec<Spot> = Vec::new();
+    for (subject, places) in subjects.iter().enumerate() {
+        for (at, place) in places.iter().enumerate() {
+            if let Some((hash, field)) = place.split() {
+                splits.push((subject, at, trip.ask(Cow::Owned(hash), Question::Field, field)?));
+            }
+            spots.push(trip.ask(Cow::Borrowed(&place.key), place.question, &place.argument)?);
         }
     }
-    let found = look_once(run, &asked.iter().map(|(_, place)| place).collect::<Vec<_>>()).await?;
-    let mut answers: Vec<Option<String>> = vec![None; places.len()];
-    for ((at, place), found) in asked.into_iter().zip(found) {
-        let number = |text: &Option<String>| text.as_ref().and_then(|text| text.parse::<u64>().ok()).unwrap_or(0);
-        answers[at] = match (place.question, &answers[at]) {
-            (Question::SetSize, Some(_)) => Some((number(&answers[at]) + number(&found)).to_string()),
-            _ => found,
-        };
+    let replies = trip.send(run).await?;
+    let mut spots = spots.into_iter();
+    let mut answers = Vec::with_capacity(subjects.len());
+    for places in subjects {
+        let held = places.iter().zip(spots.by_ref()).map(|(place, spot)| answer(place, &replies, spot));
+        answers.push(held.collect::<Result<Vec<_>>>()?);
     }
+
+    let mut again: Vec<Again> = Vec::new();
+    for (subject, at, (group, within)) in splits {
+        let count = replies[group].array()?.get(within).unwrap_or(&Reply::Nil).number()?;
+        if let Some(count) = count.filter(|count| *count != 1) {
+            again.push(Again { subject, at, count });
+        }
+    }
+    look_into_subsets(run, subjects, again, &mut answers).await?;
     Ok(answers)
 }
 
-/// Into how many sub-sets the sets are split that are asked for; absent: one.
-async fn subset_counts<'a>(run: &Arc<Run>, places: &[&'a Place]) -> Result<HashMap<&'a str, u64>> {
-    let asks_a_set = |place: &&&Place| matches!(place.question, Question::Member | Question::SetSize);
-    let mut hashes: Vec<(&str, String, &str)> = Vec::new();
-    for place in places.iter().filter(asks_a_set) {
-        match kind_and_owners(&place.key) {
-            Some(("likers", owners)) if owners.len() == 1 => {
-                hashes.push((&place.key, keys::video(VideoId(owners[0])), "liker_sets"))
-            }
-            Some(("followers", owners)) if owners.len() == 1 => {
-                hashes.push((&place.key, keys::user(UserId(owners[0])), "follower_sets"))
-            }
-            _ => {}
+/// A place of a subject that asks for a set that is split into so many sub-sets.
+struct Again {
+    subject: usize,
+    at: usize,
+    count: u64,
+}
+
+/// Asks for sets that are split. A size is compared with a count, which is read anew beside it, with all of the subject.
+async fn look_into_subsets(
+    run: &Arc<Run>,
+    subjects: &[Vec<Place>],
+    again: Vec<Again>,
+    answers: &mut [Vec<Option<String>>],
+) -> Result<()> {
+    let mut trip = Trip::default();
+    let mut spots: Vec<(usize, usize, Vec<Spot>)> = Vec::new();
+    for of_subject in again.chunk_by(|one, next| one.subject == next.subject) {
+        let subject = of_subject[0].subject;
+        let asks_a_size = |again: &Again| subjects[subject][again.at].question == Question::SetSize;
+        let all_of_it = of_subject.iter().any(asks_a_size);
+        for (at, place) in subjects[subject].iter().enumerate() {
+            let count = of_subject.iter().find(|again| again.at == at).map(|again| again.count);
+            let keys: Vec<Cow<str>> = match (count, place.question) {
+                (None, _) if !all_of_it => continue,
+                (None, _) => vec![Cow::Borrowed(&place.key)],
+                (Some(count), Question::SetSize) => {
+                    (0..count).map(|number| Cow::Owned(keys::numbered_subset(&place.key, number))).collect()
+                }
+                (Some(count), _) => {
+                    let id = place.argument.parse().unwrap_or(0);
+                    vec![Cow::Owned(keys::subset(&place.key, count, id))]
+                }
+            };
+            let asked = keys.into_iter().map(|key| trip.ask(key, place.question, &place.argument));
+            spots.push((subject, at, asked.collect::<Result<_>>()?));
         }
     }
-    hashes.sort_unstable();
-    hashes.dedup();
-    let mut read = Read::new(run);
-    for (set, hash, field) in &hashes {
-        read.push(keys::bucket_of(set).unwrap_or(Bucket::FEED), Command::new("HGET").arg(hash.clone()).arg(*field));
+    let replies = trip.send(run).await?;
+    for (subject, at, spots) in spots {
+        answers[subject][at] = match &spots[..] {
+            [spot] => answer(&subjects[subject][at], &replies, *spot)?,
+            _ => {
+                let sizes = spots.iter().map(|(group, _)| replies[*group].required_number());
+                Some(sizes.sum::<Result<u64>>()?.to_string())
+            }
+        };
     }
-    let mut counts = HashMap::new();
-    for ((set, ..), reply) in hashes.iter().zip(read.send().await?) {
-        counts.extend(reply.number()?.map(|count| (*set, count)));
+    Ok(())
+}
+
+impl Place {
+    /// The field that says into how many sub-sets the set is split that is asked for; where it is absent, into one.
+    fn split(&self) -> Option<(String, &'static str)> {
+        if !matches!(self.question, Question::Member | Question::SetSize) {
+            return None;
+        }
+        match kind_and_owners(&self.key)? {
+            ("likers", owners) => Some((keys::video(VideoId(*owners.first()?)), "liker_sets")),
+            ("followers", owners) => Some((keys::user(UserId(*owners.first()?)), "follower_sets")),
+            _ => None,
+        }
     }
-    Ok(counts)
 }
 
 /// The keys that a set lies in.
 pub async fn subsets(run: &Arc<Run>, key: &str) -> Result<Vec<String>> {
     let place = Place { key: key.to_owned(), question: Question::SetSize, argument: String::new(), role: "" };
-    let count = subset_counts(run, &[&place]).await?.get(key).copied().unwrap_or(1);
-    Ok((0..count).map(|number| keys::numbered_subset(key, number)).collect())
-}
-
-/// One answer for each place, in one round trip.
-async fn look_once(run: &Arc<Run>, places: &[&Place]) -> Result<Vec<Option<String>>> {
-    let mut groups: Vec<Vec<usize>> = Vec::new();
-    let mut group_of: HashMap<(&str, Question), usize> = HashMap::new();
-    for (at, place) in places.iter().enumerate() {
-        // Names and counts of one hash come from one look at it.
-        let question = if place.question == Question::Count { Question::Field } else { place.question };
-        let group = *group_of.entry((&place.key, question)).or_insert_with(|| {
-            groups.push(Vec::new());
-            groups.len() - 1
-        });
-        groups[group].push(at);
-    }
+    let Some((hash, field)) = place.split() else { return Ok(vec![place.key]) };
     let mut read = Read::new(run);
-    for group in &groups {
-        let first = places[group[0]];
-        let bucket = keys::bucket_of(&first.key).ok_or_else(|| Error::internal(format!("no key: {}", first.key)))?;
-        let arguments: Vec<&str> = group.iter().map(|at| places[*at].argument.as_str()).collect();
-        read.push(bucket, first.question.command(&first.key, &arguments));
-    }
-    let replies = read.send().await?;
-    let mut answers = vec![None; places.len()];
-    for (group, reply) in groups.iter().zip(&replies) {
-        for (within, at) in group.iter().enumerate() {
-            let place = places[*at];
-            let reply = if place.question.takes_many() { reply.array()?.get(within) } else { Some(reply) };
-            answers[*at] = place.question.answer(reply.unwrap_or(&Reply::Nil))?;
-        }
-    }
-    Ok(answers)
+    read.push(keys::bucket_of(key).unwrap_or(Bucket::FEED), Command::new("HGET").arg(hash).arg(field));
+    let count = read.send().await?.first().unwrap_or(&Reply::Nil).number()?.unwrap_or(1);
+    Ok((0..count).map(|number| keys::numbered_subset(key, number)).collect())
 }
 
 /// Pages of each user's videos, by place in his list from `start`: at most `count` of each.
@@ -216,6 +278,11 @@ pub fn kind_and_owners(key: &str) -> Option<(&str, Vec<u64>)> {
     let (_, ids) = rest.split_once('}')?;
     let owners_max = if kind == "chat" { 2 } else { 1 };
     Some((kind, ids.split(':').filter_map(|id| id.parse().ok()).take(owners_max).collect()))
+}
+
+/// Whether a key of this kind, if it is of a user or a video, is of a video.
+pub fn is_of_video(kind: &str) -> bool {
+    matches!(kind, "video" | "likers" | "comments")
 }
 
 /// The type that Redis should name for a key of ours.

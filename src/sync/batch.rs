@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::rules;
 use crate::archive::buckets::BucketRow;
 use crate::error::Result;
 use crate::id::Bucket;
@@ -56,6 +57,6 @@ impl Batch {
 
     /// Whether all of a bucket before this batch is relayed.
     pub(super) fn is_next_to_relay(&self, bucket: Bucket, rows: &[BucketRow]) -> bool {
-        self.after.get(&bucket).is_some_and(|after| rows[bucket.index()].relayed >= *after)
+        self.after.get(&bucket).is_some_and(|after| rules::is_next_to_relay(*after, &rows[bucket.index()]))
     }
 }

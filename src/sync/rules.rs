@@ -59,6 +59,12 @@ pub fn moves(entries: impl IntoIterator<Item = (Bucket, u64)>, rows: &[BucketRow
         .collect()
 }
 
+/// Whether a batch that was read behind a position, and written since, is what `relayed` comes to next: all of the bucket
+/// before it is relayed.
+pub fn is_next_to_relay(after: u64, row: &BucketRow) -> bool {
+    row.relayed >= after
+}
+
 /// The last entry of each bucket before the first that is held back. Of entries, bucket and position are given.
 pub fn relayed_positions(
     entries: impl IntoIterator<Item = (Bucket, u64)>,

@@ -25,8 +25,8 @@
 //!
 //! # Bounds
 //!
-//! Rows come as streams and keys by `SCAN`; what is in memory at once is a few batches of hundreds, a thousand suspects
-//! or so, and what was named last, however large a set or a table. Differences are printed as they are found.
+//! Rows come as streams and keys by `SCAN`; what is in memory at once is a few batches of a thousand, as many
+//! suspects or so, and what was named last, however large a set or a table. Differences are printed as they are found.
 
 mod comparison;
 mod expectation;

@@ -164,6 +164,17 @@ async fn a_star_has_all_her_followers_in_sub_sets_and_in_order() {
     };
     assert_eq!(eventually("the list after a warm-up", refollowed).await, followers);
     assert_verified(&world).await;
+
+    // Of one that is missing verify speaks twice: the row is not there, and the count is not that of the set.
+    let sets = world.redis_command("HGET", &[&keys::user(UserId(star)), "follower_sets"]).await;
+    let set = keys::followers(UserId(star));
+    let subset = keys::subset(&set, sets.required_number().unwrap(), fan.id);
+    world.redis_command("SREM", &[&subset, &fan.id.to_string()]).await;
+    let verified = run(&world, &["verify"], &[]).await;
+    let row = format!("follow of user {star} by user {} (home end): {set} lacks it", fan.id);
+    assert!(verified.stdout.contains(&row), "{verified:#?}");
+    assert!(verified.stdout.contains("counts 701, what it counts has 700"), "{verified:#?}");
+    assert!(verified.stdout.contains(" 2 differences"), "{verified:#?}");
 }
 
 #[tokio::test]

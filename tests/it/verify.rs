@@ -100,6 +100,8 @@ fn damages(at: &Furnished, places: &Places) -> Vec<Damage> {
     let (followers, followed_by) = (&keys::followers(mia)[..], &keys::followed_by(mia)[..]);
     let (follows, friends) = (&keys::follows(eve)[..], &keys::friends(mia)[..]);
     let (comments, chat, feed) = (&keys::comments(video)[..], &keys::chat(mia, bob)[..], &keys::feed()[..]);
+    // There is such an id, but it is a video's.
+    let no_user = &keys::user(UserId(video.0))[..];
     let like = format!("like of video {video} by user {bob}");
     let follow = format!("follow of user {mia} by user {eve}");
     vec![
@@ -244,6 +246,7 @@ fn damages(at: &Furnished, places: &Places) -> Vec<Damage> {
             &["DEL", "user:{b000}:8192"],
             &[format!("key user:{{b000}}:8192: user:{{b000}}:8192 {HAS}")],
         ),
+        damage(&["HSET", no_user, "name", "ghost"], &["DEL", no_user], &[format!("key {no_user}: {no_user} {HAS}")]),
         damage(
             &["SET", "likes:{b000}:8192", "a text"],
             &["DEL", "likes:{b000}:8192"],

@@ -168,6 +168,29 @@ async fn a_running_system_is_loaded_anew_without_a_wrong_answer() {
     assert_verified(&world).await;
 }
 
+/// Nothing tells the server before somebody asks it.
+#[tokio::test]
+async fn the_first_to_read_what_was_loaded_anew_is_answered() {
+    let world = World::start().await;
+    let settings = [QUIET, &[("flush_interval_ms", "60000")]].concat();
+    let server = Server::start(&world, &settings).await;
+    let client = server.client();
+    let at = furnish(client).await;
+    let paths = [
+        format!("/douyin/user/?user_id={}&token={}", at.mia.id, at.bob.token),
+        format!("/douyin/favorite/list/?token={}", at.eve.token),
+        format!("/douyin/comment/list/?video_id={}", at.video),
+        format!("/douyin/relation/friend/list/?token={}", at.mia.token),
+        format!("/douyin/message/chat/?to_user_id={}&token={}", at.mia.id, at.bob.token),
+        format!("/douyin/feed/?token={}", at.bob.token),
+    ];
+    for path in &paths {
+        assert_done(&warmup(&world, &[]).await);
+        let reply = client.get(path).await;
+        assert_eq!(reply.status, 200, "{path}: {}", reply.json());
+    }
+}
+
 #[tokio::test]
 async fn one_that_was_killed_is_gone_on_with() {
     let world = World::start().await;

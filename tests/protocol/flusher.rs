@@ -10,44 +10,122 @@ use riffle::sync::rules;
 use crate::handler::bring_mirror;
 use crate::layout::BUCKETS;
 use crate::postgres::Noted;
-use crate::redis::{Answer, Decision, Script, bucket_of};
+use crate::redis::{Answer, Decision, Keys, Script, bucket_of};
 use crate::rules::Rule;
-use crate::world::{Link, Refusal, Result, World};
+use crate::world::{Link, Refusal, Result, Together, World};
 
 type Rows = [BucketRow; BUCKETS];
 type Links = [Option<Link>; BUCKETS];
 type HeldBack = BTreeMap<Bucket, u64>;
 
-/// One pass: write what lies behind `position`, bring the mirrors after it, note `relayed`; now and then tidy up.
-pub async fn pass(world: &World, server: usize) -> Result<()> {
+/// What a pass leaves to the next where there was more than it could take.
+#[derive(Default)]
+struct Ahead {
+    /// To be relayed.
+    written: Batch,
+    /// To be written.
+    read: Batch,
+}
+
+/// What lies behind a position of each bucket, at most so many entries of each.
+#[derive(Default)]
+struct Batch {
+    entries: Vec<Decision>,
+    after: BTreeMap<usize, u64>,
+    is_full: bool,
+}
+
+/// Passes until one fails; now and then it tidies up.
+pub async fn serve(world: &World, server: usize) -> Result<()> {
+    let mut ahead = Ahead::default();
+    loop {
+        pass(world, server, &mut ahead).await?;
+        match world.whim(4) {
+            0 => forget(world, server).await?,
+            1 => trim(world, server).await?,
+            _ => {}
+        }
+    }
+}
+
+/// Writes what lies behind `position`, brings the mirrors after it, notes `relayed`. Where more waits, what the last pass
+/// wrote is relayed and what the next one will write is read meanwhile.
+async fn pass(world: &World, server: usize, ahead: &mut Ahead) -> Result<()> {
     let rows = world.query(|postgres| postgres.buckets).await?;
     let links = open_links(world, server, &rows)?;
-    let count = [1, 3, 100][world.whim(3)];
 
-    let unflushed = entries(world, server, &links, |bucket| rows[bucket].position, count).await?;
-    if !unflushed.is_empty() {
-        let moves = rules::moves(positions(world, &unflushed), &rows);
-        let what = format!("flush {unflushed:?}");
-        world.commit(&what, |postgres| postgres.flush(&unflushed, &moves, true).then_some(())).await?;
+    let Ahead { written, read } = std::mem::take(ahead);
+    let positions: BTreeMap<usize, u64> =
+        links.iter().flatten().map(|link| (link.bucket, rows[link.bucket].position)).collect();
+    let is_next = read.after == positions || (!read.entries.is_empty() && !world.keeps(Rule::WhatWasReadAheadIsNext));
+    let batch = if is_next { read } else { Batch::read(world, server, &links, positions, share(world)).await? };
+    let left_over = left_over(world, server, &links, &rows, &written).await?;
+    let in_turn = written.entries.iter().filter(|entry| written.is_next_to_relay(world, home_of(world, entry), &rows));
+    let to_relay: Vec<Decision> = left_over.iter().chain(in_turn).copied().collect();
+
+    let mut relayed = Relayed::default();
+    let mut next = Batch::default();
+    let relaying = async {
+        relayed = relay(world, server, &links, &to_relay).await?;
+        Ok(())
+    };
+    let reading = async {
+        if batch.is_full {
+            let mut after = batch.after.clone();
+            after.extend(batch.entries.iter().map(|entry| (home_of(world, entry), entry.version)));
+            next = Batch::read(world, server, &links, after, share(world)).await?;
+        }
+        Ok(())
+    };
+    Together::new(world, [Box::pin(relaying), Box::pin(write(world, &batch, &rows)), Box::pin(reading)]).await?;
+    relayed.note(world, &links).await?;
+    if batch.is_full {
+        *ahead = Ahead { written: batch, read: next };
+        return Ok(());
     }
 
-    // What an earlier relay left comes first: what was just flushed waits then, or it would be noted as relayed over
-    // the heads of what is not read yet.
-    let waiting: Links = links.map(|link| link.filter(|link| rows[link.bucket].relayed < rows[link.bucket].position));
-    let mut to_relay = entries(world, server, &waiting, |bucket| rows[bucket].relayed, count).await?;
-    let home_of = |entry: &Decision| world.layout.edges[entry.edge].home;
-    to_relay.retain(|entry| entry.version <= rows[home_of(entry)].position);
-    let must_wait: Vec<usize> = to_relay.iter().map(home_of).collect();
-    to_relay.extend(unflushed.into_iter().filter(|entry| !must_wait.contains(&home_of(entry))));
+    // Where something was left over or held back, what was just written waits for the next pass, or it would be noted
+    // as relayed over the heads of what is not.
+    let mut waiting: Vec<usize> = Vec::new();
+    if world.keeps(Rule::WhatIsWrittenWaitsForWhatIsLeftOver) {
+        waiting.extend(left_over.iter().map(|entry| home_of(world, entry)));
+    }
+    if world.keeps(Rule::WhatIsWrittenWaitsForWhatIsHeldBack) {
+        waiting.extend(relayed.held_back.keys().map(|bucket| bucket.index()));
+    }
+    let mut to_relay = batch.entries;
+    to_relay.retain(|entry| !waiting.contains(&home_of(world, entry)));
+    relay(world, server, &links, &to_relay).await?.note(world, &links).await
+}
 
-    if !to_relay.is_empty() {
-        relay(world, server, &links, &to_relay).await?;
+async fn write(world: &World, batch: &Batch, rows: &Rows) -> Result<()> {
+    let entries = &batch.entries;
+    if entries.is_empty() {
+        return Ok(());
     }
-    match world.whim(4) {
-        0 => forget(world, server).await,
-        1 => trim(world, server).await,
-        _ => Ok(()),
-    }
+    let moves = rules::moves(positions(world, entries), rows);
+    let what = format!("flush {entries:?}");
+    world.commit(&what, |postgres| postgres.flush(entries, &moves, true).then_some(())).await
+}
+
+/// What a relay that died or was held back left. `written` is relayed in its turn.
+async fn left_over(world: &World, server: usize, links: &Links, rows: &Rows, written: &Batch) -> Result<Vec<Decision>> {
+    let is_left_over =
+        |bucket: usize| rows[bucket].relayed < rows[bucket].position && !written.is_next_to_relay(world, bucket, rows);
+    let unrelayed = links.iter().flatten().map(|link| link.bucket).filter(|bucket| is_left_over(*bucket));
+    let after = unrelayed.map(|bucket| (bucket, rows[bucket].relayed)).collect();
+    let mut entries = Batch::read(world, server, links, after, share(world)).await?.entries;
+    entries.retain(|entry| entry.version <= rows[home_of(world, entry)].position);
+    Ok(entries)
+}
+
+/// At most so many entries of each bucket.
+fn share(world: &World) -> usize {
+    [1, 2, 100][world.whim(3)]
+}
+
+fn home_of(world: &World, entry: &Decision) -> usize {
+    world.layout.edges[entry.edge].home
 }
 
 /// The buckets that may be flushed: open, and of the epoch that this server was admitted with. A server that nobody asks
@@ -64,22 +142,55 @@ fn open_links(world: &World, server: usize, rows: &Rows) -> Result<Links> {
     Ok(links)
 }
 
-async fn entries(
-    world: &World,
-    server: usize,
-    links: &Links,
-    after: impl Fn(usize) -> u64,
-    count: usize,
-) -> Result<Vec<Decision>> {
-    let mut entries = Vec::new();
-    for link in links.iter().flatten() {
-        let after = after(link.bucket);
-        let read = |keys: &crate::redis::Keys| -> Vec<Decision> {
-            keys.outbox.iter().filter(|entry| entry.version > after).take(count).copied().collect()
-        };
-        entries.extend(world.read(server, Some(*link), read).await?);
+impl Batch {
+    async fn read(
+        world: &World,
+        server: usize,
+        links: &Links,
+        after: BTreeMap<usize, u64>,
+        count: usize,
+    ) -> Result<Batch> {
+        let mut batch = Batch { after, ..Batch::default() };
+        for (bucket, after) in &batch.after {
+            let Some(link) = links[*bucket] else { continue };
+            let read = |keys: &Keys| -> Vec<Decision> {
+                keys.outbox.iter().filter(|entry| entry.version > *after).take(count).copied().collect()
+            };
+            let entries = world.read(server, Some(link), read).await?;
+            batch.is_full |= entries.len() >= count;
+            batch.entries.extend(entries);
+        }
+        Ok(batch)
     }
-    Ok(entries)
+
+    /// Whether all of a bucket before this batch is relayed.
+    fn is_next_to_relay(&self, world: &World, bucket: usize, rows: &Rows) -> bool {
+        let keeps_order = world.keeps(Rule::WhatWasWrittenIsRelayedInTurn);
+        self.after.get(&bucket).is_some_and(|after| rules::is_next_to_relay(*after, &rows[bucket]) || !keeps_order)
+    }
+}
+
+/// What a relay brought.
+#[derive(Default)]
+struct Relayed {
+    positions: BTreeMap<Bucket, u64>,
+    /// Ids that mirrors minted behind it.
+    seen: BTreeMap<usize, Noted>,
+    /// The first entry of a bucket that its mirror does not have.
+    held_back: HeldBack,
+}
+
+impl Relayed {
+    async fn note(&self, world: &World, links: &Links) -> Result<()> {
+        if self.positions.is_empty() && self.seen.is_empty() {
+            return Ok(());
+        }
+        let with_epoch = |(bucket, id): (&Bucket, &u64)| Some((bucket.index(), links[bucket.index()]?.epoch, *id));
+        let relayed: Vec<Noted> = self.positions.iter().filter_map(with_epoch).collect();
+        let seen: Vec<Noted> = self.seen.values().copied().collect();
+        let what = format!("relayed {relayed:?}, seen {seen:?}");
+        world.commit(&what, |postgres| postgres.relayed(&relayed, &seen).then_some(())).await
+    }
 }
 
 /// Bucket and position of each entry.
@@ -87,40 +198,34 @@ pub fn positions(world: &World, entries: &[Decision]) -> Vec<(Bucket, u64)> {
     entries.iter().map(|entry| (bucket_of(world.layout.edges[entry.edge].home), entry.version)).collect()
 }
 
-/// Brings the mirrors of flushed entries after their homes, and notes how far both ends have everything.
-async fn relay(world: &World, server: usize, links: &Links, entries: &[Decision]) -> Result<()> {
-    let mut seen: BTreeMap<usize, Noted> = BTreeMap::new();
-    let mut held_back = HeldBack::new();
+/// Brings the mirrors of flushed entries after their homes.
+async fn relay(world: &World, server: usize, links: &Links, entries: &[Decision]) -> Result<Relayed> {
+    let mut relayed = Relayed::default();
+    let Relayed { seen, held_back, .. } = &mut relayed;
     for mirror in world.layout.buckets() {
         let of_mirror = entries.iter().filter(|entry| world.layout.edges[entry.edge].mirror == mirror);
         let asked: Vec<Decision> = of_mirror.copied().collect();
         if asked.is_empty() {
             continue;
         }
-        let Ok(missing) = confirm(world, server, links[mirror], &asked, &mut seen).await else {
-            hold_back(world, &asked, &mut held_back);
+        let Ok(missing) = confirm(world, server, links[mirror], &asked, seen).await else {
+            hold_back(world, &asked, held_back);
             continue;
         };
         let mut brought = Vec::new();
         for entry in missing {
             match bring_mirror(world, server, entry.edge).await {
                 Ok(()) => brought.push(entry),
-                Err(_) => hold_back(world, &[entry], &mut held_back),
+                Err(_) => hold_back(world, &[entry], held_back),
             }
         }
         if !brought.is_empty() && world.keeps(Rule::WhatWasBroughtIsConfirmed) {
-            let missing = confirm(world, server, links[mirror], &brought, &mut seen).await?;
-            hold_back(world, &missing, &mut held_back);
+            let missing = confirm(world, server, links[mirror], &brought, seen).await?;
+            hold_back(world, &missing, held_back);
         }
     }
-    let epoch_of = |bucket: Bucket| links[bucket.index()].map(|link| link.epoch);
-    let relayed: Vec<Noted> = rules::relayed_positions(positions(world, entries), &held_back)
-        .into_iter()
-        .filter_map(|(bucket, id)| Some((bucket.index(), epoch_of(bucket)?, id)))
-        .collect();
-    let seen: Vec<Noted> = seen.into_values().collect();
-    let what = format!("relayed {relayed:?}, seen {seen:?}");
-    world.commit(&what, |postgres| postgres.relayed(&relayed, &seen).then_some(())).await
+    relayed.positions = rules::relayed_positions(positions(world, entries), &relayed.held_back);
+    Ok(relayed)
 }
 
 /// What a mirror misses. What it minted for the answer is noted as seen.

@@ -197,7 +197,7 @@ fn start(world: &World, actor: usize, whim: usize) -> Actor<'_> {
     match actor {
         0..HANDLERS => Box::pin(handler::set_edge(world, server, edge, is_odd)),
         HANDLERS..FLUSHERS_BEGIN => Box::pin(handler::look(world, server, edge, is_odd)),
-        FLUSHERS_BEGIN..GATES_BEGIN => Box::pin(flusher::pass(world, server)),
+        FLUSHERS_BEGIN..GATES_BEGIN => Box::pin(flusher::serve(world, server)),
         _ => Box::pin(admission::gate(world, server, actor)),
     }
 }

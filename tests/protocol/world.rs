@@ -243,3 +243,48 @@ impl Future for NextTurn {
         if std::mem::replace(&mut self.has_come, true) { Poll::Ready(()) } else { Poll::Pending }
     }
 }
+
+/// Does several things at once: at each turn of the actor one of them, as luck wants, takes its next step. If one fails,
+/// the others are given up, but what they have sent may still arrive.
+pub struct Together<'a, const COUNT: usize> {
+    world: &'a World,
+    parts: [Option<Part<'a>>; COUNT],
+    has_begun: bool,
+}
+
+pub type Part<'a> = Pin<Box<dyn Future<Output = Result<()>> + 'a>>;
+
+impl<'a, const COUNT: usize> Together<'a, COUNT> {
+    pub fn new(world: &'a World, parts: [Part<'a>; COUNT]) -> Together<'a, COUNT> {
+        Together { world, parts: parts.map(Some), has_begun: false }
+    }
+}
+
+impl<const COUNT: usize> Future for Together<'_, COUNT> {
+    type Output = Result<()>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<()>> {
+        let Together { world, parts, has_begun } = &mut *self;
+        // Up to the first call of each, which waits for its turn.
+        let is_first = !std::mem::replace(has_begun, true);
+        let chosen = world.whim(960) / 4;
+        let under_way: Vec<usize> = (0..COUNT).filter(|part| parts[*part].is_some()).collect();
+        for (order, part) in under_way.iter().enumerate() {
+            if !is_first && order != chosen % under_way.len() {
+                continue;
+            }
+            let Some(future) = &mut parts[*part] else { continue };
+            let Poll::Ready(done) = future.as_mut().poll(context) else { continue };
+            parts[*part] = None;
+            if done.is_err() {
+                if chosen.is_multiple_of(2) {
+                    for part in parts.iter_mut().flatten() {
+                        let _ = part.as_mut().poll(context);
+                    }
+                }
+                return Poll::Ready(done);
+            }
+        }
+        if parts.iter().all(Option::is_none) { Poll::Ready(Ok(())) } else { Poll::Pending }
+    }
+}

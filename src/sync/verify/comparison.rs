@@ -11,7 +11,7 @@ use serde::Serialize;
 use tokio_postgres::Client as Session;
 
 use super::json;
-use super::look::{Judgement, compare, look, stray_works};
+use super::look::{Judgement, compare, look, stray_keys, stray_works};
 use super::report::Difference;
 use super::subject::Subject;
 use crate::archive::{load, verify as archive};
@@ -23,7 +23,7 @@ use crate::store::{Run, keys};
 use crate::sync::flush;
 
 /// Subjects in one look.
-const BATCH: usize = 500;
+const BATCH: usize = 1_000;
 /// Looks under way at once.
 const CONCURRENCY: usize = 4;
 /// Suspects that are judged together, and keys that wait to be walked.
@@ -49,7 +49,7 @@ pub(super) struct Comparison {
     run: Arc<Run>,
     /// For first looks.
     session: Arc<Session>,
-    /// For judging and walking: while these go on, nobody takes the answers of looks under way, and none behind them would come.
+    /// For judging and walking, which do not wait behind looks under way.
     judging: Arc<Session>,
     json: bool,
     counts: Counts,
@@ -77,8 +77,7 @@ impl Comparison {
 
     /// `rows`: a session for the streams of rows.
     pub(super) async fn all(mut self, rows: &Session) -> Result<Counts> {
-        if self.types().await? {
-            self.keys().await?;
+        if self.keys().await? {
             self.rows(rows).await?;
             self.feed().await?;
             // Together, as each waits for the outbox.
@@ -90,34 +89,29 @@ impl Comparison {
         Ok(self.counts)
     }
 
-    /// Whether all keys are of the types they should be. No command can read one that is not, so nothing else is
-    /// compared then.
-    async fn types(&mut self) -> Result<bool> {
-        let progress = progress("types", redis::key_count(&self.run).await? as usize);
-        let mut cursor = Some(redis::KEYS_BEGIN.to_owned());
-        while let Some(from) = cursor {
-            let page = redis::scan_keys(&self.run, &from, SCAN_PAGE).await?;
-            for (key, found) in redis::wrong_types(&self.run, &page.entries).await? {
-                let line = format!("key {key}: it is a {found}, which riffle never makes of it; nothing can read it");
-                self.print(&progress, &Difference::of_key(key, found, line))?;
-            }
-            progress.inc(page.entries.len() as u64);
-            cursor = page.next;
-        }
-        progress.done();
-        Ok(self.counts.differences == 0)
-    }
-
-    /// Keys of users and videos that Postgres does not have, and chats of another length.
-    async fn keys(&mut self) -> Result<()> {
-        let run = self.run.clone();
+    /// Keys of users and videos that Postgres does not have, chats of another length, and keys that are not of the types
+    /// they should be. Whether there are none of these: no command can read one, so nothing else is compared then.
+    async fn keys(&mut self) -> Result<bool> {
+        let progress = progress("keys", redis::key_count(&self.run).await? as usize);
+        let (run, session) = (self.run.clone(), self.session.clone());
         let pages = stream::try_unfold(Some(redis::KEYS_BEGIN.to_owned()), |cursor| async {
             let Some(cursor) = cursor else { return Ok(None) };
             let page = redis::scan_keys(&run, &cursor, SCAN_PAGE).await?;
-            let subjects: Vec<Result<Subject>> = page.entries.into_iter().filter_map(Subject::of_key).map(Ok).collect();
-            Ok::<_, Error>(Some((stream::iter(subjects), page.next)))
+            Ok::<_, Error>(Some((page.entries, page.next)))
         });
-        self.pass("keys", redis::key_count(&run).await?, pages.try_flatten()).await
+        let looks = pages.map_ok(|names| apart(suspect_keys(run.clone(), session.clone(), names)));
+        let mut looks = pin!(looks.try_buffered(CONCURRENCY));
+        let mut are_right = true;
+        while let Some((wrong, suspicion)) = looks.try_next().await? {
+            for (key, found) in wrong {
+                are_right = false;
+                let line = format!("key {key}: it is a {found}, which riffle never makes of it; nothing can read it");
+                self.print(&progress, &Difference::of_key(key, found, line))?;
+            }
+            self.take(suspicion, &progress).await?;
+        }
+        progress.done();
+        Ok(are_right)
     }
 
     async fn rows(&mut self, rows: &Session) -> Result<()> {
@@ -172,19 +166,24 @@ impl Comparison {
         let looks = subjects
             .try_chunks(BATCH)
             .map_err(|stopped| stopped.1)
-            .map_ok(|subjects| suspect(run.clone(), session.clone(), subjects))
+            .map_ok(|subjects| apart(suspect(run.clone(), session.clone(), subjects)))
             .try_buffered(CONCURRENCY);
         let mut looks = pin!(looks);
         while let Some(suspicion) = looks.try_next().await? {
-            progress.inc(suspicion.compared);
-            self.suspects.extend(suspicion.suspects);
-            self.to_walk.extend(suspicion.to_walk);
-            self.counts.compared += suspicion.compared;
-            if self.suspects.len().max(self.to_walk.len()) >= WAITING_MAX {
-                self.settle(&progress).await?;
-            }
+            self.take(suspicion, &progress).await?;
         }
         progress.done();
+        Ok(())
+    }
+
+    async fn take(&mut self, suspicion: Suspicion, progress: &Progress) -> Result<()> {
+        progress.inc(suspicion.compared);
+        self.suspects.extend(suspicion.suspects);
+        self.to_walk.extend(suspicion.to_walk);
+        self.counts.compared += suspicion.compared;
+        if self.suspects.len().max(self.to_walk.len()) >= WAITING_MAX {
+            self.settle(progress).await?;
+        }
         Ok(())
     }
 
@@ -306,6 +305,30 @@ async fn suspect(run: Arc<Run>, session: Arc<Session>, subjects: Vec<Subject>) -
         }
     }
     Ok(Suspicion { compared, suspects, to_walk })
+}
+
+/// First looks at some keys: those of wrong types with the types they have, and what is to be judged of the others.
+async fn suspect_keys(
+    run: Arc<Run>,
+    session: Arc<Session>,
+    names: Vec<String>,
+) -> Result<(Vec<(String, String)>, Suspicion)> {
+    let wrong = redis::wrong_types(&run, &names).await?;
+    let is_right = |name: &String| wrong.iter().all(|(key, _)| key != name);
+    let subjects = names.into_iter().filter(is_right).filter_map(Subject::of_key);
+    // They were there a moment ago, so only Postgres is to be asked.
+    let (keys, chats): (Vec<Subject>, Vec<Subject>) = subjects.partition(|one| matches!(one, Subject::Key(_)));
+    let compared = keys.len() as u64;
+    let strays = stray_keys(&session, keys).await?;
+    let mut suspicion = suspect(run, session, chats).await?;
+    suspicion.compared += compared;
+    suspicion.suspects.extend(strays);
+    Ok((wrong, suspicion))
+}
+
+/// On any thread, and under way while nobody asks for it.
+async fn apart<T: Send + 'static>(look: impl Future<Output = Result<T>> + Send + 'static) -> Result<T> {
+    tokio::spawn(look).await.map_err(Error::internal)?
 }
 
 /// Whether it is new.

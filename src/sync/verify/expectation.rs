@@ -4,7 +4,7 @@ use super::rows::Rows;
 use super::subject::Subject;
 use crate::id::{Bucket, bucket_of};
 use crate::model::{EdgeRow, MessageRecord};
-use crate::store::verify::{PRESENT, kind_and_owners};
+use crate::store::verify::PRESENT;
 use crate::store::{comment, message};
 
 #[derive(Debug, Clone, PartialEq)]
@@ -131,14 +131,9 @@ pub(super) fn of(subject: &Subject, rows: &Rows, held: &[Option<String>]) -> Exp
             expected.walk_differing(held, 0, &[messages]);
             vec![Wanted::Anything]
         }
-        Subject::Key(key) => {
-            let owners = kind_and_owners(key).map(|(_, owners)| owners).unwrap_or_default();
-            // Of somebody who is there it may go by itself: an emptied set is no key.
-            match owners.iter().all(|owner| rows.owners.contains(owner)) {
-                true => vec![Wanted::Anything],
-                false => vec![Wanted::Row(None)],
-            }
-        }
+        // Of somebody who is there it may go by itself: an emptied set is no key.
+        Subject::Key(key) if rows.has_owner(key) => vec![Wanted::Anything],
+        Subject::Key(_) => vec![Wanted::Row(None)],
     };
     expected
 }

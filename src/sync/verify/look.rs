@@ -15,6 +15,8 @@ use crate::id::{UserId, VideoId};
 use crate::store::verify::{self as redis, Place, Question};
 use crate::store::{Run, keys};
 
+/// Sizes of sets that are asked for at once.
+const SIZES: usize = 10_000;
 /// Videos of one user that are read at once.
 const WORKS_PAGE: usize = 200;
 
@@ -34,16 +36,12 @@ pub(super) struct Judgement {
     pub settled: bool,
 }
 
-/// What Redis holds of the subjects, in one round trip; some more for [`Subject::Favorited`].
+/// What Redis holds of the subjects, in one round trip or two; some more for [`Subject::Favorited`].
 pub(super) async fn look(run: &Arc<Run>, subjects: Vec<Subject>) -> Result<Vec<Sight>> {
     let places: Vec<Vec<Place>> = subjects.iter().map(Subject::places).collect();
-    let flat: Vec<&Place> = places.iter().flatten().collect();
-    let mut answers = redis::look(run, &flat).await?.into_iter();
-    let mut sights: Vec<Sight> = subjects
-        .into_iter()
-        .zip(places)
-        .map(|(subject, places)| Sight { held: answers.by_ref().take(places.len()).collect(), subject, places })
-        .collect();
+    let held = redis::look(run, &places).await?;
+    let sights = subjects.into_iter().zip(places).zip(held);
+    let mut sights: Vec<Sight> = sights.map(|((subject, places), held)| Sight { subject, places, held }).collect();
     add_sums(run, &mut sights).await?;
     Ok(sights)
 }
@@ -63,17 +61,19 @@ async fn add_sums(run: &Arc<Run>, sights: &mut [Sight]) -> Result<()> {
     let mut sums: HashMap<UserId, u64> = HashMap::new();
     let mut pages = Works::of(users);
     while let Some(works) = pages.next(run).await? {
-        let places: Vec<Place> = works.iter().map(|(video, _)| likers_size(*video)).collect();
-        let sizes = redis::look(run, &places.iter().collect::<Vec<_>>()).await?;
-        for ((_, author), size) in works.iter().zip(sizes) {
-            *sums.entry(*author).or_default() += size.and_then(|size| size.parse::<u64>().ok()).unwrap_or(0);
+        for works in works.chunks(SIZES) {
+            let places: Vec<Vec<Place>> = works.iter().map(|(video, _)| vec![likers_size(*video)]).collect();
+            let sizes = redis::look(run, &places).await?.into_iter().flatten();
+            for ((_, author), size) in works.iter().zip(sizes) {
+                *sums.entry(*author).or_default() += size.and_then(|size| size.parse::<u64>().ok()).unwrap_or(0);
+            }
         }
     }
-    let places: Vec<&Place> = counting.iter().flat_map(|(_, sight)| &sight.places).collect();
+    let places: Vec<Vec<Place>> = counting.iter().map(|(_, sight)| sight.places.clone()).collect();
     let after = redis::look(run, &places).await?;
     for ((user, sight), after) in counting.iter_mut().zip(after) {
         let sum = Some(sums.get(user).copied().unwrap_or(0).to_string());
-        let has_moved = sight.held[0] != after;
+        let has_moved = sight.held[..] != after[..];
         sight.held.push(if has_moved { sight.held[0].clone() } else { sum });
     }
     Ok(())
@@ -123,6 +123,13 @@ pub(super) async fn stray_works(run: &Arc<Run>, session: &Session, users: Vec<Us
         strays.extend(found.into_iter().map(|(id, author)| Subject::Work { id: VideoId(id), author: UserId(author) }));
     }
     Ok(strays)
+}
+
+/// Those keys whose owners Postgres does not have.
+pub(super) async fn stray_keys(session: &Session, keys: Vec<Subject>) -> Result<Vec<Subject>> {
+    let rows = rows::fetch(session, &keys).await?;
+    let is_stray = |subject: &Subject| matches!(subject, Subject::Key(key) if !rows.has_owner(key));
+    Ok(keys.into_iter().filter(is_stray).collect())
 }
 
 /// Compares what was seen with the rows of now. `marks`: see [`expectation::Expectation::is_settled`].

@@ -9,7 +9,7 @@ use crate::archive::verify::{self as archive, UserRow, VideoRow};
 use crate::error::Result;
 use crate::id::VideoId;
 use crate::model::{CommentRecord, EdgeRow, MessageRecord};
-use crate::store::verify::kind_and_owners;
+use crate::store::verify::{is_of_video, kind_and_owners};
 
 #[derive(Default)]
 pub(super) struct Rows {
@@ -24,14 +24,25 @@ pub(super) struct Rows {
     pub messages: HashMap<u64, MessageRecord>,
     /// How many messages each chat has.
     pub chats: HashMap<(u64, u64), u64>,
-    /// The owners of keys that there are.
-    pub owners: HashSet<u64>,
+    /// The owners of keys that there are: users, then videos.
+    owners: [HashSet<u64>; 2],
+}
+
+impl Rows {
+    /// Whether there is whom or what a key belongs to.
+    pub(super) fn has_owner(&self, key: &str) -> bool {
+        kind_and_owners(key).is_none_or(|(kind, owners)| {
+            let known = &self.owners[usize::from(is_of_video(kind))];
+            owners.iter().all(|owner| known.contains(owner))
+        })
+    }
 }
 
 /// At most one query for each kind.
 pub(super) async fn fetch(session: &Session, subjects: &[Subject]) -> Result<Rows> {
     let (mut users, mut videos, mut comments, mut messages) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    let (mut favorites, mut follows, mut chats, mut owners) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let (mut favorites, mut follows, mut chats) = (Vec::new(), Vec::new(), Vec::new());
+    let mut owners = [Vec::new(), Vec::new()];
     for subject in subjects {
         match subject {
             Subject::User(id) => users.push(id.0),
@@ -42,7 +53,11 @@ pub(super) async fn fetch(session: &Session, subjects: &[Subject]) -> Result<Row
             Subject::Comment { id, .. } => comments.push(*id),
             Subject::Message { id, .. } => messages.push(*id),
             Subject::Chat { low, high } => chats.push((low.0, high.0)),
-            Subject::Key(key) => owners.extend(kind_and_owners(key).map(|(_, owners)| owners).unwrap_or_default()),
+            Subject::Key(key) => {
+                if let Some((kind, of)) = kind_and_owners(key) {
+                    owners[usize::from(is_of_video(kind))].extend(of);
+                }
+            }
         }
     }
     let mut rows = Rows::default();
@@ -68,8 +83,11 @@ pub(super) async fn fetch(session: &Session, subjects: &[Subject]) -> Result<Row
     if !chats.is_empty() {
         rows.chats = archive::chats(session, &chats).await?.into_iter().collect();
     }
-    if !owners.is_empty() {
-        rows.owners = archive::owners(session, &owners).await?.into_iter().collect();
+    if owners.iter().any(|of| !of.is_empty()) {
+        let [users, videos] = &owners;
+        for (id, is_video) in archive::owners(session, users, videos).await? {
+            rows.owners[usize::from(is_video)].insert(id);
+        }
     }
     Ok(rows)
 }
