@@ -242,14 +242,12 @@ impl<'a> Sight<'a> {
     fn note_flags(&mut self, lacking: &Lacking, told: &[Reply]) -> Result<()> {
         let (liked, followed) = told.split_at(usize::from(!lacking.liked.is_empty()).min(told.len()));
         for told in liked {
-            lacking.liked.iter().zip(membership::flags(told)?).for_each(|(id, flag)| self.liked.insert(*id, flag));
+            let flags = lacking.liked.iter().zip(membership::flags(told)?);
+            flags.for_each(|(id, flag)| self.liked.insert(*id, flag));
         }
         for told in followed {
-            lacking
-                .followed
-                .iter()
-                .zip(membership::flags(told)?)
-                .for_each(|(id, flag)| self.followed.insert(*id, flag));
+            let flags = lacking.followed.iter().zip(membership::flags(told)?);
+            flags.for_each(|(id, flag)| self.followed.insert(*id, flag));
         }
         Ok(())
     }
@@ -257,8 +255,8 @@ impl<'a> Sight<'a> {
     /// What no card tells; takes those that do.
     fn lacking(&mut self, videos: &[VideoId], users: &[UserId]) -> Lacking {
         let mut lacking = Lacking::default();
-        let (mut flagged_videos, mut wanted) = (Vec::with_capacity(videos.len()), users.to_vec());
-        for id in sorted(videos.to_vec()) {
+        let (videos, mut wanted) = (sorted(videos.to_vec()), users.to_vec());
+        for id in videos.iter().copied() {
             if self.videos.get(id).is_none() {
                 match self.cards.video(id, &self.judge) {
                     Some(card) => self.videos.insert(id, Some(card)),
@@ -269,10 +267,9 @@ impl<'a> Sight<'a> {
                 Some(seen) => wanted.extend(seen.as_ref().map(|card| card.value.record.author)),
                 None => wanted.extend(known_author(id)),
             }
-            flagged_videos.push(id);
         }
         let wanted = sorted(wanted);
-        self.lack_flags(&mut lacking, &flagged_videos, &wanted);
+        self.lack_flags(&mut lacking, &videos, &wanted);
         if lacking.asks_flags() {
             // How large his sets are decides how they are asked the next time.
             let viewer = self.viewer.filter(|viewer| !self.cards.knows_user(*viewer));
