@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::http::{Params, Request, TextKind, answer, check_text, format_date};
 use crate::id::UserId;
 use crate::model::MessageRecord;
-use crate::store::{message as store, user};
+use crate::store::{Sight, message as store};
 
 #[derive(Serialize)]
 pub(super) struct Message {
@@ -43,8 +43,8 @@ pub(super) async fn action(service: &Service, request: &mut Request) -> Result<a
     check_text("content", text, 1..=2048, TextKind::Text)?;
     let run = service.run_to_write()?;
     let anyone = service.config.chat == ChatWith::Anyone;
-    // Users never vanish, so a read may tell that there is one; friends are asked for in the script.
-    user::get(&run, other).await?;
+    // Whether they are friends is asked for in the script.
+    Sight::begin(&service.cards, &run, None).expect_user(other).await?;
     let id = store::send(&run, viewer, other, text, anyone).await?;
     service.settle(&run, viewer.min(other).bucket(), id).await?;
     Ok(answer::Empty {})

@@ -9,7 +9,7 @@ use crate::error::{Code, Error, Result};
 use crate::http::{Params, Request, TextKind, check_text};
 use crate::id::UserId;
 use crate::model::{Registered, User};
-use crate::store::{Home, user as store};
+use crate::store::{Home, Sight};
 use crate::sync::register as sync;
 
 const PASSWORD_BYTES_MAX: usize = 72;
@@ -68,8 +68,11 @@ pub(super) async fn user(service: &Service, request: &mut Request) -> Result<Use
     let params = service.params(request).await?;
     let viewer = service.tokens.verify(params.token())?;
     let id = params.id("user_id")?.map_or(viewer, UserId);
-    let (record, is_followed) = store::get_for(&service.slot.run()?, id, viewer).await?;
-    Ok(UserAnswer { user: Some(view::user(&record, is_followed)) })
+    let run = service.slot.run()?;
+    let mut sight = Sight::begin(&service.cards, &run, Some(viewer));
+    sight.see(&[], &[id]).await?;
+    let seen = sight.user(id).ok_or(Code::NoUser)?;
+    Ok(UserAnswer { user: Some(view::user(seen.user, seen.is_followed)) })
 }
 
 fn account(service: &Service, id: UserId) -> Result<AccountAnswer> {

@@ -169,6 +169,15 @@ impl<'a> Sight<'a> {
         }
     }
 
+    /// 100006 for an unknown user. No trip for one who is known: users never vanish.
+    pub async fn expect_user(&mut self, id: UserId) -> Result<()> {
+        if self.cards.knows_user(id) {
+            return Ok(());
+        }
+        self.see(&[], &[id]).await?;
+        self.user(id).map(drop).ok_or_else(|| Code::NoUser.into())
+    }
+
     /// One trip: `commands`, which it gives the answers to, along with what is lacking of these and of the videos' authors
     /// as far as they are known. Nothing of both: no trip.
     pub async fn ask(

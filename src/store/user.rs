@@ -7,11 +7,10 @@ use bytes::Bytes;
 
 use super::client::Command;
 use super::keys;
-use super::membership;
 use super::reply::Reply;
 use super::run::{Home, Read, Run};
 use super::script;
-use crate::error::{Code, Error, Result};
+use crate::error::{Code, Result};
 use crate::id::UserId;
 use crate::model::Registered;
 
@@ -55,20 +54,6 @@ pub(super) fn record(id: UserId, reply: &Reply) -> Result<Option<UserRecord>> {
 /// One user; an unknown one is 100006.
 pub async fn get(run: &Arc<Run>, id: UserId) -> Result<UserRecord> {
     get_many(run, [id]).await?.remove(&id).ok_or_else(|| Code::NoUser.into())
-}
-
-/// One user, and whether the viewer follows him, in one round trip; an unknown one is 100006.
-pub async fn get_for(run: &Arc<Run>, id: UserId, viewer: UserId) -> Result<(UserRecord, bool)> {
-    let mut read = Read::new(run);
-    read.push(id.bucket(), command(id));
-    read.push(viewer.bucket(), membership::command(keys::follows(viewer), [id.0]));
-    match &read.send().await?[..] {
-        [user, followed] => {
-            let user = record(id, user)?.ok_or(Code::NoUser)?;
-            Ok((user, membership::flags(followed)? == [true]))
-        }
-        _ => Err(Error::internal("two questions without two answers")),
-    }
 }
 
 /// Those of `ids` that exist, in one round trip.
