@@ -88,7 +88,7 @@ impl Cards {
 
     /// The viewer's own sets, where these are kept and true.
     pub(super) fn viewer(&self, id: UserId, judge: &Judge<'_>) -> Option<Arc<ViewerSets>> {
-        self.viewers.get(&id).filter(|sets| judge.is_good(id.0, &sets.stamp)).inspect(|sets| sets.used())
+        self.viewers.get(&id).filter(|sets| judge.is_unchanged(id.0, &sets.stamp)).inspect(|sets| sets.used())
     }
 
     /// Whether these are to be read whole: never before it is known how large they are.

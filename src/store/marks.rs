@@ -213,7 +213,12 @@ impl Judge<'_> {
         self.is_good_at(stamp.asked_at, id, stamp)
     }
 
-    /// The same, where the entity was found good for a request of `looked_at`.
+    /// The same, and nobody has told of a change since: for what costs little to be read again.
+    pub fn is_unchanged(&self, id: u64, stamp: &Stamp) -> bool {
+        stamp.generation.shows_told(self.marks.generations.get(id)) && self.is_good(id, stamp)
+    }
+
+    /// As [`Judge::is_good`], where the entity was found good for a request of `looked_at`.
     pub fn is_good_at(&self, looked_at: Instant, id: u64, stamp: &Stamp) -> bool {
         let present = self.marks.generations.get(id);
         let shows_own = looked_at >= self.begun || stamp.generation.shows_changed(present);

@@ -88,10 +88,15 @@ async fn a_list_of_likes_is_exact_on_both_sides_of_what_redis_keeps() {
     assert_verified(&world).await;
 
     world.redis_command("FLUSHALL", &[]).await;
-    // The first to ask finds out that it is gone.
+    // The first to ask for what is not kept, or no more, finds out that it is gone.
     let path = format!("/douyin/favorite/list/?token={}", fan.token);
     let client = server.client();
-    let is_loaded = async || (client.get(&path).await.status == 200 && client.is_ready().await).then_some(());
+    let head = keys::head(UserId(fan.id).bucket());
+    let is_loaded = async || {
+        let is_answered = client.get(&path).await.status == 200 && client.is_ready().await;
+        let head = world.redis_command("GET", &[&head]).await;
+        (is_answered && head.text().unwrap().is_some_and(|head| head.starts_with("2 open"))).then_some(())
+    };
     eventually("all to be loaded anew", is_loaded).await;
     let found = paged(&mut caller, &fan, "/douyin/favorite/list/", "video_list", 50).await;
     assert_eq!(found, liked, "loaded anew");
