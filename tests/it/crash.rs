@@ -14,7 +14,7 @@ use crate::harness::{
 
 const NO_COVERS: (&str, &str) = ("ffmpeg", "/nonexistent");
 /// What another server did shows at once.
-const FRESH: (&str, &str) = ("feed_age_ms", "1");
+const FRESH: (&str, &str) = ("feed_age_ms", "0");
 /// The relay has something to do at once.
 const IMPATIENT: &[(&str, &str)] = &[NO_COVERS, FRESH, ("pending_after_ms", "100")];
 /// It leaves everything to the restart.

@@ -88,7 +88,7 @@ async fn until_ready_says(client: &Client, word: &str) {
 }
 
 /// Nothing that was read before a fault is shown after it.
-const NOTHING_KEPT: (&str, &str) = ("feed_age_ms", "1");
+const NOTHING_KEPT: (&str, &str) = ("feed_age_ms", "0");
 
 /// A server with a user and three videos.
 async fn furnished(world: &World, settings: &[(&str, &str)]) -> (Server, Account, Facts) {
