@@ -56,9 +56,10 @@
 //!    answer.
 //! 3. Else one request reads for all who want it what the kept cards of its videos and users lack, in one trip
 //!    (`store/sight.rs`, as lists do), which reads the heads of the buckets it touches last, and believes nothing if one is
-//!    not what it should be: never a wrong zero. Past the newest 5 000, Redis is asked for the ids first, and past what it
-//!    keeps, Postgres.
-//! 4. Signed in, one trip asks the viewer's own sets, and the flags are written into a copy of the text.
+//!    not what it should be: never a wrong zero. Past the part of the order that is known, Redis is asked for the ids first,
+//!    and past what it keeps, Postgres.
+//! 4. Signed in, the viewer's own sets, which are kept while he is active (`store/viewer.rs`) or asked for in one trip, set
+//!    the flags in a copy of the text.
 //!
 //! # Absent on purpose
 //!
