@@ -29,9 +29,9 @@
 //! Pages that nobody reads cost nothing. A page that is read is asked for once, however many want it at that moment
 //! ([`flight`]), and of it only what was marked; while nothing of it changes it is not asked for again.
 //!
-//! The newest `feed_snapshot` places are found in the process ([`order`]), as far down as somebody has asked for them;
-//! older ones cost a trip for their ids first, and past what Redis keeps, Postgres. Their pages are put together from cards
-//! each time.
+//! The newest `feed_snapshot` places are found in the process ([`order`]), as far down as somebody has asked for them,
+//! whether Redis still has them or Postgres alone; older ones cost a trip for their ids first. Pages below the newest few
+//! hundred are put together from cards each time.
 
 mod flight;
 mod order;
@@ -51,10 +51,10 @@ use quick_cache::sync::Cache;
 use self::flight::Flights;
 use self::order::{Order, Place};
 pub use self::page::Page;
-use crate::archive::{Archive, videos};
+use crate::archive::Archive;
 use crate::error::Result;
-use crate::id::{ID_MAX, VideoId};
-use crate::store::{Cards, Judge, Marks, Run, Sight, feed};
+use crate::id::VideoId;
+use crate::store::{Cards, Judge, Marks, Run, Sight};
 
 /// The document's own page size.
 const PAGE: usize = 30;
@@ -62,8 +62,6 @@ const PAGE: usize = 30;
 const WANTED: usize = PAGE + 1;
 /// Pages kept ready: about 30 kB each, and 5 kB more for those that were sent compressed.
 const PAGES_KEPT_MAX: usize = 256;
-/// Ids of the order in one question: a millisecond for Redis, and more here.
-const ORDER_PART: usize = 2_000;
 /// How often a request joins what others are reading before it reads for itself.
 const FLIGHTS_JOINED_MAX: usize = 4;
 
@@ -152,7 +150,7 @@ impl Feed {
         match order.place(before) {
             Place::Past if is_current => Look::Past,
             Place::Past => Look::Old { flight: Marks::ORDER },
-            Place::At(wanted) => match self.kept(wanted, &judge).filter(|_| is_current) {
+            Place::At(wanted) => match self.kept(&wanted, &judge).filter(|_| is_current) {
                 Some(page) => Look::Kept(page),
                 None => Look::Old { flight: wanted.first().map_or(Marks::ORDER, |first| first.0) },
             },
@@ -161,14 +159,8 @@ impl Feed {
 
     /// A page that does not lie wholly among those whose order is known; along with it more of the order is read.
     async fn page_past(&self, run: &Arc<Run>, before: Option<u64>) -> Result<Arc<Page>> {
-        let (found, ()) = tokio::join!(feed::page(run, before, WANTED), self.grow_order(run));
-        let found = found?;
-        let mut wanted = found.ids;
-        if wanted.len() < WANTED && found.trimmed {
-            let older_than = wanted.last().map(|id| id.0).or(before).unwrap_or(ID_MAX + 1);
-            wanted.extend(videos::before(&self.archive, older_than, WANTED - wanted.len()).await?);
-        }
-        self.complete(&wanted, Sight::begin(&self.cards, run, None)).await
+        let (wanted, ()) = tokio::join!(self.read_below(run, before, WANTED), self.grow_order(run));
+        self.complete(&wanted?, Sight::begin(&self.cards, run, None)).await
     }
 
     /// The page of exactly these videos, if what is kept of it may be shown.

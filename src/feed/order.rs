@@ -1,144 +1,162 @@
-//! The order of the newest videos, kept exact with little: nothing leaves the feed but at its old end, so where the
-//! newest ids and a count agree, all ids do.
+//! The order of the videos, newest first, kept exact with little. Redis counts what is put into the feed; nothing ever
+//! leaves it, but from what Redis keeps into what Postgres alone has. So where as many were put in as stand new at the top,
+//! all else is as it was, however old.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::WANTED;
 use crate::id::VideoId;
 use crate::store::Stamp;
-use crate::store::snapshot::{OrderAsked, OrderTold};
+use crate::store::snapshot::OrderTold;
 
 /// How many of the newest ids are looked at each time. More that came in between, and what came late and further down,
 /// makes the order be read anew.
-const COMPARED: usize = 64;
+pub(super) const COMPARED: usize = 64;
+/// Ids in one question for more of it: a millisecond for Redis, and for Postgres. Few where many are to be seen.
+pub(super) const PART: usize = if cfg!(test) { 40 } else { 2_000 };
 
+#[derive(Clone)]
 pub(super) struct Order {
-    epoch: u64,
-    /// Newest first.
-    ids: Arc<[VideoId]>,
-    end: End,
+    /// As Redis counted when all of these were known.
+    inserts: u64,
+    /// Newest first; of up to twice [`PART`], so that a new video makes one be written anew and not all. None is empty.
+    parts: Vec<Arc<[VideoId]>>,
+    len: usize,
+    /// Nothing follows.
+    is_whole: bool,
+    /// The same for all that came of one reading.
+    reading: Arc<()>,
     pub(super) stamp: Stamp,
-}
-
-/// What follows the oldest id of an order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum End {
-    /// Nothing.
-    Feed,
-    /// Videos that Postgres has, and Redis has not.
-    Redis,
-    /// More that Redis has.
-    Part,
-}
-
-impl End {
-    /// `has_all`: that Redis has. `is_trimmed`: Redis had more once.
-    fn of(has_all: bool, is_trimmed: bool) -> End {
-        match (has_all, is_trimmed) {
-            (false, _) => End::Part,
-            (true, false) => End::Feed,
-            (true, true) => End::Redis,
-        }
-    }
 }
 
 /// Where a page lies.
 pub(super) enum Place<'a> {
     /// Its videos, and the one that follows it; short only at the very end of the feed.
-    At(&'a [VideoId]),
+    At(Cow<'a, [VideoId]>),
     /// Not wholly among those that are kept.
     Past,
 }
 
 impl Order {
-    /// What tells the newest part of an order.
-    pub(super) fn asked_anew(part: usize) -> OrderAsked {
-        OrderAsked { newest: part, counted_from: 0 }
+    /// From the newest `asked` ids.
+    pub(super) fn begun(told: OrderTold, asked: usize, stamp: Stamp) -> Order {
+        let (len, is_whole) = (told.newest.len(), told.newest.len() < asked && !told.is_trimmed);
+        let parts = split(&told.newest);
+        Order { inserts: told.inserts, parts, len, is_whole, reading: Arc::new(()), stamp }
     }
 
-    /// From the answer to [`Order::asked_anew`].
-    pub(super) fn told_anew(told: OrderTold, stamp: Stamp) -> Order {
-        let end = End::of(told.newest.len() == told.count, told.floor > 0);
-        Order { epoch: told.epoch, ids: told.newest.into(), end, stamp }
-    }
-
-    /// What tells whether the order is still this one, and what is new.
-    pub(super) fn asked(&self) -> OrderAsked {
-        OrderAsked { newest: COMPARED, counted_from: self.counted_from() }
-    }
-
-    fn counted_from(&self) -> u64 {
-        if self.end == End::Part { self.oldest() } else { 0 }
-    }
-
-    fn oldest(&self) -> u64 {
-        self.ids.last().map_or(0, |oldest| oldest.0)
-    }
-
-    /// From the answer to [`Order::asked`]; `None`: it has to be read anew. `most`: how many ids may be kept.
+    /// With what the newest [`COMPARED`] ids tell; `None`: it has to be read anew. `most`: how many ids may be kept.
     pub(super) fn told(&self, told: &OrderTold, most: usize, stamp: Stamp) -> Option<Order> {
-        if told.epoch != self.epoch {
-            return None;
-        }
-        let counted_from = self.counted_from();
-        let is_new = |id: &&VideoId| id.0 >= counted_from && self.ids.binary_search_by(|kept| (*id).cmp(kept)).is_err();
+        let is_new = |id: &&VideoId| self.reaches(**id) && !self.has(**id);
         let new: Vec<VideoId> = told.newest.iter().filter(is_new).copied().collect();
-        let kept = &self.ids[..self.ids.partition_point(|id| id.0 > told.floor)];
-        if kept.len() + new.len() != told.count {
+        let is_same = stamp.has_admission_of(&self.stamp);
+        if !is_same || told.inserts.checked_sub(self.inserts) != Some(new.len() as u64) {
             return None;
         }
-        // Where Redis has trimmed all below these, they are all that it has.
-        let mut has_all = self.end != End::Part || told.floor >= counted_from;
-        let mut ids = self.ids.clone();
-        if !new.is_empty() || kept.len() < ids.len() {
-            let mut changed = [&new[..], kept].concat();
-            // Stable, as that makes use of two runs that are in order.
-            changed.sort_by(|one, other| other.cmp(one));
-            has_all &= changed.len() <= most;
-            changed.truncate(most);
-            ids = changed.into();
-        }
-        Some(Order { epoch: self.epoch, ids, end: End::of(has_all, told.floor > 0), stamp })
+        let order = Order { inserts: told.inserts, stamp, ..self.clone() }.with(&new, most);
+        // So it is, unless somebody removed some by hand.
+        let is_as_told = order.ids().zip(&told.newest).all(|(id, newest)| id == *newest);
+        is_as_told.then_some(order)
     }
 
-    /// What more can be read of it, at most `part` ids and `most` in all: below which id, and how many.
-    pub(super) fn lacks(&self, part: usize, most: usize) -> Option<(u64, usize)> {
-        let limit = part.min(most.saturating_sub(self.ids.len()));
-        (self.end == End::Part && limit > 0).then(|| (self.oldest(), limit))
+    /// Below which id more can be read, unless it is whole or has `most` ids.
+    pub(super) fn lacks(&self, most: usize) -> Option<Below> {
+        let limit = PART.min(most.saturating_sub(self.len));
+        let reading = self.reading.clone();
+        (!self.is_whole && limit > 0).then(|| Below { oldest: self.oldest(), limit, reading })
     }
 
-    /// With what was read of it below its oldest id, where that is still the oldest of `before`, behind the stamp of
-    /// `before`. It keeps that stamp, the older one: what came in since then is looked for. `has_all`: of what Redis has.
-    pub(super) fn grown(
-        &self,
-        before: &Order,
-        part: &[VideoId],
-        has_all: bool,
-        is_trimmed: bool,
-        most: usize,
-    ) -> Option<Order> {
-        if self.end != End::Part || self.epoch != before.epoch || self.oldest() != before.oldest() {
+    /// With what was read of it; `None` where it is another one by now. What was put in further down meanwhile would have
+    /// made it be read anew, or will.
+    pub(super) fn grown(&self, below: &Below, part: &[VideoId], most: usize) -> Option<Order> {
+        if !Arc::ptr_eq(&self.reading, &below.reading) || self.oldest() != below.oldest {
             return None;
         }
-        let fitting = &part[..part.len().min(most.saturating_sub(self.ids.len()))];
-        Some(Order {
-            epoch: self.epoch,
-            ids: [&self.ids[..], fitting].concat().into(),
-            end: End::of(has_all && fitting.len() == part.len(), is_trimmed),
-            stamp: before.stamp,
-        })
+        let mut order = self.clone();
+        order.parts.extend(split(part));
+        order.len += part.len();
+        order.is_whole = part.len() < below.limit;
+        Some(order.cut(most))
     }
 
     /// The page of ids below `before`.
     pub(super) fn place(&self, before: Option<u64>) -> Place<'_> {
-        let start = before.map_or(0, |before| self.ids.partition_point(|id| id.0 >= before));
-        let rest = &self.ids[start..];
-        match rest.get(..WANTED) {
-            Some(wanted) => Place::At(wanted),
-            None if self.end == End::Feed => Place::At(rest),
-            None => Place::Past,
+        let first = before.map_or(0, |before| self.parts.partition_point(|part| last(part).0 >= before));
+        let Some(part) = self.parts.get(first) else { return self.at_end(Cow::Borrowed(&[])) };
+        let start = before.map_or(0, |before| part.partition_point(|id| id.0 >= before));
+        match part.get(start..start + WANTED) {
+            Some(wanted) => Place::At(Cow::Borrowed(wanted)),
+            None => {
+                let rest = self.parts[first..].iter().flat_map(|part| part.iter().copied()).skip(start);
+                self.at_end(rest.take(WANTED).collect())
+            }
         }
     }
+
+    fn at_end<'a>(&self, wanted: Cow<'a, [VideoId]>) -> Place<'a> {
+        if wanted.len() == WANTED || self.is_whole { Place::At(wanted) } else { Place::Past }
+    }
+
+    /// With new ids: these belong into its newest parts.
+    fn with(mut self, new: &[VideoId], most: usize) -> Order {
+        let Some(oldest) = new.iter().min() else { return self };
+        let changed = (self.parts.partition_point(|part| last(part) > *oldest) + 1).min(self.parts.len());
+        let mut ids: Vec<VideoId> =
+            self.parts[..changed].iter().flat_map(|part| part.iter()).chain(new).copied().collect();
+        // Stable, as that makes use of runs that are in order.
+        ids.sort_by(|one, other| other.cmp(one));
+        self.parts.splice(..changed, split(&ids));
+        self.len += new.len();
+        self.cut(most)
+    }
+
+    fn cut(mut self, most: usize) -> Order {
+        while self.len > most
+            && let Some(part) = self.parts.pop()
+        {
+            let rest = part.len().saturating_sub(self.len - most);
+            self.len -= part.len() - rest;
+            self.parts.extend((rest > 0).then(|| part[..rest].into()));
+            self.is_whole = false;
+        }
+        self
+    }
+
+    fn ids(&self) -> impl Iterator<Item = VideoId> {
+        self.parts.iter().flat_map(|part| part.iter().copied())
+    }
+
+    fn oldest(&self) -> Option<VideoId> {
+        self.parts.last().map(|part| last(part))
+    }
+
+    /// Whether all ids from this one on are known.
+    fn reaches(&self, id: VideoId) -> bool {
+        self.is_whole || self.oldest().is_some_and(|oldest| id > oldest)
+    }
+
+    fn has(&self, id: VideoId) -> bool {
+        let part = self.parts.get(self.parts.partition_point(|part| last(part) > id));
+        part.is_some_and(|part| part.binary_search_by(|kept| id.cmp(kept)).is_ok())
+    }
+}
+
+/// Where an order ended when more of it was asked for.
+pub(super) struct Below {
+    /// `None`: it had nothing.
+    pub(super) oldest: Option<VideoId>,
+    pub(super) limit: usize,
+    reading: Arc<()>,
+}
+
+fn split(ids: &[VideoId]) -> Vec<Arc<[VideoId]>> {
+    // One that is just full takes as many more before it is split.
+    if ids.len() <= 2 * PART { ids.chunks(2 * PART) } else { ids.chunks(PART) }.map(Arc::from).collect()
+}
+
+fn last(part: &[VideoId]) -> VideoId {
+    part.last().copied().unwrap_or(VideoId(0))
 }
 
 #[cfg(test)]

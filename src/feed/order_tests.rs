@@ -7,15 +7,22 @@ use proptest::prelude::*;
 use super::*;
 use crate::store::{Admission, Marks};
 
-/// The feed as Redis keeps it: ids come in anywhere, and leave at the old end.
+/// The feed as Redis keeps it, in front of all that Postgres has: ids come in anywhere, and leave Redis at its old end.
 #[derive(Default)]
 struct Kept {
     ids: BTreeSet<u64>,
+    of_postgres: BTreeSet<u64>,
     floor: u64,
+    inserts: u64,
 }
 
 impl Kept {
     fn insert(&mut self, id: u64, window: usize) {
+        self.of_postgres.insert(id);
+        if self.ids.contains(&id) {
+            return;
+        }
+        self.inserts += 1;
         if id <= self.floor {
             return;
         }
@@ -25,109 +32,138 @@ impl Kept {
         }
     }
 
-    fn answer(&self, asked: OrderAsked) -> OrderTold {
+    fn answer(&self, newest: usize) -> OrderTold {
         OrderTold {
-            epoch: 1,
-            newest: self.ids.iter().rev().take(asked.newest).map(|id| VideoId(*id)).collect(),
-            count: self.ids.range(asked.counted_from..).count(),
-            floor: self.floor,
+            inserts: self.inserts,
+            newest: self.ids.iter().rev().take(newest).map(|id| VideoId(*id)).collect(),
+            is_trimmed: self.floor > 0,
         }
     }
 
-    fn page(&self, before: u64, limit: usize) -> Vec<VideoId> {
-        self.ids.range(..before).rev().take(limit).map(|id| VideoId(*id)).collect()
+    fn below(&self, before: Option<u64>, limit: usize) -> Vec<VideoId> {
+        let all = self.of_postgres.range(..before.unwrap_or(u64::MAX));
+        all.rev().take(limit).map(|id| VideoId(*id)).collect()
     }
 }
 
 fn stamp() -> Stamp {
     static MARKS: LazyLock<Marks> = LazyLock::new(|| Marks::new(Duration::ZERO));
-    MARKS.stamp(Marks::ORDER, &Admission::new(Vec::new(), Vec::new()))
+    static ADMISSION: LazyLock<Admission> = LazyLock::new(|| Admission::new(Vec::new(), Vec::new()));
+    MARKS.stamp(Marks::ORDER, &ADMISSION)
 }
 
-fn anew(kept: &Kept, snapshot: usize) -> Order {
-    Order::told_anew(kept.answer(Order::asked_anew(snapshot)), stamp())
+fn anew(kept: &Kept, most: usize) -> Order {
+    let asked = PART.min(most);
+    Order::begun(kept.answer(asked), asked, stamp())
+}
+
+fn brought_up_to_date(order: Order, kept: &Kept, most: usize) -> Order {
+    order.told(&kept.answer(COMPARED), most, stamp()).unwrap_or_else(|| anew(kept, most))
+}
+
+fn grown(order: Order, below: &Below, part: &[VideoId], most: usize) -> Order {
+    order.grown(below, part, most).unwrap_or(order)
+}
+
+fn read(below: &Below, kept: &Kept) -> Vec<VideoId> {
+    kept.below(below.oldest.map(|oldest| oldest.0), below.limit)
+}
+
+fn grown_to_its_end(mut order: Order, kept: &Kept, most: usize) -> Order {
+    while let Some(below) = order.lacks(most) {
+        order = order.grown(&below, &read(&below, kept), most).unwrap();
+    }
+    order
 }
 
 proptest! {
     #[test]
-    fn what_an_order_says_is_what_redis_says(
-        batches in prop::collection::vec(prop::collection::vec(1_u64..600, 0..80), 1..12),
+    fn what_an_order_says_is_what_redis_and_postgres_say(
+        batches in prop::collection::vec(prop::collection::vec(1_u64..600, 0..60), 1..12),
         window in 30_usize..300,
-        part in 31_usize..100,
-        most in 31_usize..400,
+        most in 31_usize..600,
         before in 1_u64..620,
         growing in any::<u16>(),
     ) {
         let mut kept = Kept::default();
-        let part = part.min(most);
-        let mut order = anew(&kept, part);
+        let mut order = anew(&kept, most);
         for (number, batch) in batches.into_iter().enumerate() {
-            // A part that is read in the middle, while another request brings the order up to date.
-            let known = Order { ids: order.ids.clone(), ..order };
-            let (first, second) = batch.split_at(batch.len() / 2);
-            first.iter().for_each(|id| kept.insert(*id, window));
-            let read = known.lacks(part, most).map(|(below, limit)| (kept.page(below, limit), limit, kept.floor > 0));
-            second.iter().for_each(|id| kept.insert(*id, window));
-            order = brought_up_to_date(order, &kept, part, most);
-            if growing >> number & 1 == 1 && let Some((ids, limit, is_trimmed)) = read {
-                order = order.grown(&known, &ids, ids.len() < limit, is_trimmed, most).unwrap_or(order);
-                // Its stamp is the old one.
-                order = brought_up_to_date(order, &kept, part, most);
+            // A part that is read while another request brings the order up to date.
+            let lacks = order.lacks(most);
+            let mut batch = batch.chunks(20);
+            batch.next().into_iter().flatten().for_each(|id| kept.insert(*id, window));
+            let part = lacks.as_ref().map(|below| read(below, &kept));
+            batch.next().into_iter().flatten().for_each(|id| kept.insert(*id, window));
+            order = brought_up_to_date(order, &kept, most);
+            batch.next().into_iter().flatten().for_each(|id| kept.insert(*id, window));
+            if growing >> number & 1 == 1 && let (Some(below), Some(part)) = (lacks, part) {
+                order = grown(order, &below, &part, most);
             }
+            order = brought_up_to_date(order, &kept, most);
+            prop_assert!(order.len <= most && order.len == order.ids().count());
+            prop_assert!(!order.is_whole || order.len == kept.of_postgres.len());
             for before in [before, 620] {
                 match order.place(Some(before)) {
-                    Place::At(wanted) => {
-                        prop_assert_eq!(wanted, kept.page(before, WANTED));
-                        prop_assert!(wanted.len() == WANTED || kept.floor == 0);
-                    }
-                    Place::Past => prop_assert!(kept.floor > 0 || order.ids.len() < kept.ids.len()),
+                    Place::At(wanted) => prop_assert_eq!(&wanted[..], kept.below(Some(before), WANTED)),
+                    // One that has all there is may not know it yet.
+                    Place::Past => prop_assert!(!order.is_whole),
                 }
             }
         }
         // Left alone it grows to its end.
-        while let Some((below, limit)) = order.lacks(part, most) {
-            let ids = kept.page(below, limit);
-            order = order.grown(&order, &ids, ids.len() < limit, kept.floor > 0, most).unwrap();
-        }
-        prop_assert_eq!(&order.ids[..], kept.page(u64::MAX, most));
+        let order = grown_to_its_end(order, &kept, most);
+        prop_assert_eq!(order.ids().collect::<Vec<_>>(), kept.below(None, most));
         // One that is just full may not know that nothing follows.
-        if order.end == End::Part {
-            prop_assert!(order.ids.len() == most && kept.ids.len() >= most);
-        } else {
-            prop_assert_eq!(order.ids.len(), kept.ids.len());
-        }
+        prop_assert!(order.is_whole || order.len == most);
     }
-}
-
-fn brought_up_to_date(order: Order, kept: &Kept, part: usize, most: usize) -> Order {
-    order.told(&kept.answer(order.asked()), most, stamp()).unwrap_or_else(|| anew(kept, part))
 }
 
 #[test]
 fn a_video_more_is_no_reason_to_read_all_anew() {
     let mut kept = Kept::default();
     (1..=200).for_each(|id| kept.insert(id, 1_000));
-    let order = anew(&kept, 100);
+    let order = grown_to_its_end(anew(&kept, 100), &kept, 100);
     kept.insert(201, 1_000);
-    let order = order.told(&kept.answer(order.asked()), 100, stamp()).unwrap();
-    assert_eq!((order.ids[0], order.ids.len(), order.end), (VideoId(201), 100, End::Part));
+    let order = order.told(&kept.answer(COMPARED), 100, stamp()).unwrap();
+    assert_eq!((order.ids().next(), order.len, order.is_whole), (Some(VideoId(201)), 100, false));
 }
 
 #[test]
-fn a_full_window_that_moves_on_is_no_reason_either() {
+fn what_redis_keeps_no_more_stays() {
     let mut kept = Kept::default();
     (1..=200).for_each(|id| kept.insert(id, 150));
-    let mut order = anew(&kept, 150);
+    let mut order = grown_to_its_end(anew(&kept, 1_000), &kept, 1_000);
     for id in 201..=400 {
         kept.insert(id, 150);
-        order = order.told(&kept.answer(order.asked()), 150, stamp()).unwrap();
-        assert_eq!((order.ids[0], order.ids.len(), order.end), (VideoId(id), 150, End::Redis));
+        order = order.told(&kept.answer(COMPARED), 1_000, stamp()).unwrap();
+        assert_eq!((order.ids().next(), order.len, order.is_whole), (Some(VideoId(id)), id as usize, true));
+    }
+    assert!(order.parts.iter().all(|part| (1..=2 * PART).contains(&part.len())) && order.parts.len() < 20);
+}
+
+#[test]
+fn a_late_video_makes_all_be_read_anew_also_where_redis_ignores_it() {
+    for late in [5, 115] {
+        let mut kept = Kept::default();
+        (11..=110).chain(120..=300).for_each(|id| kept.insert(id, 200));
+        let order = grown_to_its_end(anew(&kept, 1_000), &kept, 1_000);
+        kept.insert(late, 200);
+        assert!(order.told(&kept.answer(COMPARED), 1_000, stamp()).is_none(), "{late}");
     }
 }
 
 #[test]
-fn another_epoch_makes_all_be_read_anew() {
+fn what_was_removed_by_hand_is_noticed() {
+    let mut kept = Kept::default();
+    (1..=200).for_each(|id| kept.insert(id, 1_000));
+    let order = anew(&kept, 1_000);
+    kept.ids.remove(&190);
+    assert!(order.told(&kept.answer(COMPARED), 1_000, stamp()).is_none());
+}
+
+#[test]
+fn another_admission_makes_all_be_read_anew() {
     let order = anew(&Kept::default(), 100);
-    let told = OrderTold { epoch: 2, ..Kept::default().answer(order.asked()) };
-    assert!(order.told(&told, 100, stamp()).is_none());
+    let elsewhere = Marks::new(Duration::ZERO).stamp(Marks::ORDER, &Admission::new(Vec::new(), Vec::new()));
+    assert!(order.told(&Kept::default().answer(COMPARED), 100, elsewhere).is_none());
 }

@@ -1,14 +1,16 @@
 //! Bringing the order and the pages up to date.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::order::{Order, Place};
+use super::order::{COMPARED, Order, PART, Place};
 use super::page::Page;
-use super::{Feed, ORDER_PART, PAGE};
+use super::{Feed, PAGE};
+use crate::archive::videos;
 use crate::error::Result;
-use crate::id::VideoId;
+use crate::id::{ID_MAX, VideoId};
 use crate::store::snapshot::{order_asked, order_told};
 use crate::store::{Marks, Run, Sight, feed};
 
@@ -22,8 +24,11 @@ impl Feed {
             Some(known) if sight.judge().is_good(Marks::ORDER, &known.stamp) => known,
             Some(known) => {
                 let stamp = sight.stamp(Marks::ORDER);
-                let guess = shown(first_guess(&known, before));
-                let told = order_told(&sight.ask(order_asked(known.asked()), guess, &[]).await?)?;
+                let guess = match known.place(before) {
+                    Place::At(wanted) => wanted,
+                    Place::Past => Cow::default(),
+                };
+                let told = order_told(&sight.ask(order_asked(COMPARED), shown(&guess), &[]).await?)?;
                 match known.told(&told, self.snapshot, stamp) {
                     Some(order) => self.keep(order),
                     None => self.read_order(&mut sight).await?,
@@ -32,7 +37,7 @@ impl Feed {
         };
         match order.place(before) {
             Place::At(wanted) => {
-                let page = self.complete(wanted, sight).await?;
+                let page = self.complete(&wanted, sight).await?;
                 if let Some(first) = wanted.first().filter(|_| page.is_lasting()) {
                     self.pages.insert(*first, page.clone());
                 }
@@ -44,22 +49,32 @@ impl Feed {
 
     async fn read_order(&self, sight: &mut Sight<'_>) -> Result<Arc<Order>> {
         let stamp = sight.stamp(Marks::ORDER);
-        let replies = sight.ask(order_asked(Order::asked_anew(ORDER_PART.min(self.snapshot))), &[], &[]).await?;
-        Ok(self.keep(Order::told_anew(order_told(&replies)?, stamp)))
+        let part = PART.min(self.snapshot);
+        let told = order_told(&sight.ask(order_asked(part), &[], &[]).await?)?;
+        Ok(self.keep(Order::begun(told, part, stamp)))
     }
 
     /// Reads the next part of the order, unless somebody is at it. Who fails leaves it to the next one.
     pub(super) async fn grow_order(&self, run: &Arc<Run>) {
-        let Some(known) = self.order.load_full() else { return };
-        let Some((below, limit)) = known.lacks(ORDER_PART, self.snapshot) else { return };
+        let Some(below) = self.order.load().as_ref().and_then(|known| known.lacks(self.snapshot)) else { return };
         let Some(_turn) = Turn::take(&self.is_growing) else { return };
-        let Ok(part) = feed::page(run, Some(below), limit).await else { return };
-        let has_all = part.ids.len() < limit;
+        let Ok(part) = self.read_below(run, below.oldest.map(|oldest| oldest.0), below.limit).await else { return };
         self.order.rcu(|kept| {
-            let grown =
-                kept.as_ref().and_then(|kept| kept.grown(&known, &part.ids, has_all, part.trimmed, self.snapshot));
+            let grown = kept.as_ref().and_then(|kept| kept.grown(&below, &part, self.snapshot));
             grown.map(Arc::new).or_else(|| kept.clone())
         });
+    }
+
+    /// At most `limit` ids below `before`, of which Redis has the newest and Postgres all; fewer only at the end of the
+    /// feed.
+    pub(super) async fn read_below(&self, run: &Arc<Run>, before: Option<u64>, limit: usize) -> Result<Vec<VideoId>> {
+        let found = feed::page(run, before, limit).await?;
+        let mut ids = found.ids;
+        if ids.len() < limit && found.trimmed {
+            let older_than = ids.last().map(|id| id.0).or(before).unwrap_or(ID_MAX + 1);
+            ids.extend(videos::before(&self.archive, older_than, limit - ids.len()).await?);
+        }
+        Ok(ids)
     }
 
     /// Keeps the order unless a later one is there; gives it back.
@@ -100,12 +115,4 @@ impl Drop for Turn<'_> {
 
 fn shown(wanted: &[VideoId]) -> &[VideoId] {
     &wanted[..wanted.len().min(PAGE)]
-}
-
-/// The page as the order was when it was last looked at.
-fn first_guess(order: &Order, before: Option<u64>) -> &[VideoId] {
-    match order.place(before) {
-        Place::At(wanted) => wanted,
-        Place::Past => &[],
-    }
 }

@@ -42,6 +42,7 @@ async fn ask(run: &Arc<Run>, command: Command) -> Result<Reply> {
 /// Puts a video into the feed; repeating it is harmless. `window`: how many videos Redis keeps. Gives the last id of
 /// the feed's bucket.
 pub async fn insert(run: &Arc<Run>, id: VideoId, window: u64) -> Result<u64> {
+    let keys = [keys::feed(), keys::feed_floor(), keys::feed_inserts()];
     let arguments = [Bytes::from(id.to_string()), Bytes::from(window.to_string())];
-    Home::new(run, Bucket::FEED).call_minting(&script::FEED_INSERT, [keys::feed(), keys::feed_floor()], arguments).await
+    Home::new(run, Bucket::FEED).call_minting(&script::FEED_INSERT, keys, arguments).await
 }

@@ -136,14 +136,20 @@ pub fn feed_floor() -> String {
     format!("latest_floor:{{{}}}", Bucket::FEED)
 }
 
+/// How many videos were put into the feed since it was loaded, late ones below its floor included. Absent: none. Written
+/// by `feed_insert`.
+pub fn feed_inserts() -> String {
+    format!("latest_inserts:{{{}}}", Bucket::FEED)
+}
+
 /// Name of the installation that the bucket belongs to, as Postgres has it. Written when it is closed for the first
 /// time, never removed.
 pub fn installation(bucket: Bucket) -> String {
     format!("riffle:{{{bucket}}}")
 }
 
-/// How the keys of [`user`], [`video`] and [`feed`] begin, and no other key.
-pub const WATCHED_PREFIXES: &[&str] = &["user:", "video:", "latest:"];
+/// How the keys of [`user`], [`video`], [`feed`] and [`feed_inserts`] begin, and no other key.
+pub const WATCHED_PREFIXES: &[&str] = &["user:", "video:", "latest:", "latest_inserts:"];
 
 /// What a key that begins so belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -159,7 +165,7 @@ impl Watched {
     pub fn of(key: &[u8]) -> Option<Watched> {
         let key = std::str::from_utf8(key).ok()?;
         match key.rsplit_once(':')? {
-            ("latest", _) => Some(Watched::Order),
+            ("latest" | "latest_inserts", _) => Some(Watched::Order),
             (_, id) => id.parse().ok().map(Watched::Entity),
         }
     }
@@ -210,7 +216,8 @@ pub fn bucket_of(key: &str) -> Option<Bucket> {
         "feed" => Bucket::FEED,
         tag => Bucket::new(tag.strip_prefix('b')?.parse().ok()?).filter(|bucket| *bucket != Bucket::FEED)?,
     };
-    const OF_BUCKETS: &[&str] = &["head", "outbox", "trimmed", "recent", "long", "latest", "latest_floor", "riffle"];
+    const OF_BUCKETS: &[&str] =
+        &["head", "outbox", "trimmed", "recent", "long", "latest", "latest_floor", "latest_inserts", "riffle"];
     const OF_ENTITIES: &[&str] = &[
         "user",
         "works",
@@ -250,7 +257,7 @@ mod tests {
         for key in of_user.into_iter().chain(others).chain(of_video) {
             assert_eq!(bucket_of(&key), Some(bucket), "{key}");
         }
-        for key in [feed(), feed_floor(), installation(Bucket::FEED), head(Bucket::FEED)] {
+        for key in [feed(), feed_floor(), feed_inserts(), installation(Bucket::FEED), head(Bucket::FEED)] {
             assert_eq!(bucket_of(&key), Some(Bucket::FEED), "{key}");
         }
     }
@@ -262,6 +269,7 @@ mod tests {
             (user(UserId(id)), Some(Watched::Entity(id))),
             (video(VideoId(id)), Some(Watched::Entity(id))),
             (feed(), Some(Watched::Order)),
+            (feed_inserts(), Some(Watched::Order)),
             ("user:{b042}:x".to_owned(), None),
             ("user".to_owned(), None),
         ] {

@@ -65,7 +65,7 @@ async fn look(client: &Client, keys: &[&String]) -> Result<Vec<Kind>> {
             Some("user" | "video") => "HLEN",
             Some("likers" | "likes" | "followers" | "follows" | "long") => "SCARD",
             Some("outbox") => "XLEN",
-            Some("head" | "riffle" | "trimmed" | "latest_floor") | None => "EXISTS",
+            Some("head" | "riffle" | "trimmed" | "latest_floor" | "latest_inserts") | None => "EXISTS",
             Some(_) => "ZCARD",
         };
         commands.push(Command::new(size).arg((*key).clone()));

@@ -211,7 +211,7 @@ impl Home {
     }
 
     pub async fn clear_feed(&self) -> Result<()> {
-        self.clear(&[keys::feed(), keys::feed_floor()]).await
+        self.clear(&[keys::feed(), keys::feed_floor(), keys::feed_inserts()]).await
     }
 
     /// All but the first of the sub-sets of large sets. `field` of each set's hash says how many there are.

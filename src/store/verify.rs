@@ -288,7 +288,7 @@ pub fn is_of_video(kind: &str) -> bool {
 /// The type that Redis should name for a key of ours.
 fn type_of(kind: &str) -> &'static str {
     match kind {
-        "head" | "riffle" | "trimmed" | "latest_floor" => "string",
+        "head" | "riffle" | "trimmed" | "latest_floor" | "latest_inserts" => "string",
         "outbox" => "stream",
         "user" | "video" => "hash",
         "likers" | "likes" | "followers" | "follows" | "long" => "set",

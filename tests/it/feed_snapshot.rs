@@ -241,30 +241,86 @@ async fn without_redis_not_even_a_kept_page_is_served() {
     assert_eq!(entries(&feed(&client, "").await, "video_list").len(), 2);
 }
 
-#[tokio::test]
-async fn snapshot_redis_and_postgres_follow_each_other_without_a_seam() {
-    let world = World::start().await;
+/// Two in each millisecond, of one author.
+async fn plant_many_old_videos(world: &World) -> Vec<u64> {
     let author = id_at(LONG_AGO_MS - 1_000, 9, 0);
-    // Two in each millisecond.
     let planted: Vec<u64> = (0..150).map(|number| id_at(LONG_AGO_MS + number / 2, 9, (number % 2) as u64)).collect();
     world.plant_user(author).await;
     world.plant_videos(author, &planted).await;
-    let server = Server::start(&world, &[NO_COVERS, ("feed_snapshot", "40"), ("feed_window", "80")]).await;
-    let client = server.client();
-    let viewer = client.register("noa").await;
-    for (skipped, query) in (0..35).map(|skipped| (skipped, if skipped % 2 == 0 { "" } else { &viewer.token })) {
-        let mut found: Vec<u64> = planted.iter().rev().take(skipped).copied().collect();
-        let mut latest_time = found.last().copied().unwrap_or(0);
-        loop {
-            let page = feed(&client, &format!("token={query}&latest_time={latest_time}")).await;
-            latest_time = page["next_time"].as_u64().unwrap();
-            if latest_time == 0 {
-                break;
-            }
-            found.extend(ids(&page, "video_list"));
+    planted
+}
+
+/// All videos below `latest_time`, page after page, in the eyes of whoever has the token.
+async fn walk(client: &Client, token: &str, mut latest_time: u64) -> Vec<u64> {
+    let mut found = Vec::new();
+    loop {
+        let page = feed(client, &format!("token={token}&latest_time={latest_time}")).await;
+        assert_eq!(code(&page), 0, "{page}");
+        latest_time = page["next_time"].as_u64().unwrap();
+        if latest_time == 0 {
+            return found;
         }
-        assert!(found.iter().eq(planted.iter().rev()), "beginning at {skipped}: {found:?}");
+        found.extend(ids(&page, "video_list"));
     }
+}
+
+#[tokio::test]
+async fn snapshot_redis_and_postgres_follow_each_other_without_a_seam() {
+    let world = World::start().await;
+    let planted = plant_many_old_videos(&world).await;
+    // An order that ends before that of Redis, and one that goes on below it.
+    for snapshot in ["40", "1000000"] {
+        let settings = [NO_COVERS, ("feed_snapshot", snapshot), ("feed_window", "80")];
+        let server = Server::start(&world, &settings).await;
+        let client = server.client();
+        let viewer = client.register(&format!("noa{snapshot}")).await;
+        for (skipped, token) in (0..35).map(|skipped| (skipped, if skipped % 2 == 0 { "" } else { &viewer.token })) {
+            let mut found: Vec<u64> = planted.iter().rev().take(skipped).copied().collect();
+            found.extend(walk(&client, token, found.last().copied().unwrap_or(0)).await);
+            assert!(found.iter().eq(planted.iter().rev()), "{snapshot}, beginning at {skipped}: {found:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_video_that_comes_late_stands_in_its_place_on_every_server_also_below_what_redis_keeps() {
+    let world = World::start().await;
+    let mut expected = plant_many_old_videos(&world).await;
+    let settings = [NO_COVERS, ("feed_window", "80"), ("pending_after_ms", "100")];
+    let servers = [Server::start(&world, &settings).await, Server::start(&world, &settings).await];
+    let clients = servers.each_ref().map(Server::client);
+    // In the middle of what Postgres alone has, of what Redis has, and at the very end.
+    for (ms, sequence) in [(20, 7), (55, 7), (0, 7)] {
+        for client in &clients {
+            // Twice: the second time each server has the whole order by itself.
+            for _ in 0..2 {
+                assert!(walk(client, "", 0).await.iter().eq(expected.iter().rev()));
+            }
+        }
+        let late = id_at(LONG_AGO_MS - 1 + ms, 9, sequence);
+        world.plant_pending_videos(id_at(LONG_AGO_MS - 1_000, 9, 0), &[late]).await;
+        expected.push(late);
+        expected.sort_unstable();
+        for client in &clients {
+            eventually("the late one", async || {
+                walk(client, "", 0).await.iter().eq(expected.iter().rev()).then_some(())
+            })
+            .await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn pages_of_any_age_go_on_without_postgres_once_their_order_is_known() {
+    let mut world = World::start_with_own_postgres().await;
+    let planted = plant_many_old_videos(&world).await;
+    let server = Server::start(&world, &[NO_COVERS, ("feed_window", "80")]).await;
+    let client = server.client();
+    for _ in 0..2 {
+        assert!(walk(&client, "", 0).await.iter().eq(planted.iter().rev()));
+    }
+    world.postgres().kill().await.unwrap();
+    assert!(walk(&client, "", 0).await.iter().eq(planted.iter().rev()));
 }
 
 #[tokio::test]
