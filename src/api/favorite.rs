@@ -18,7 +18,7 @@ pub(super) async fn action(service: &Service, request: &mut Request) -> Result<a
         _ => return Err(Error::parameter("action_type: 1 to like, 2 to unlike")),
     };
     let run = service.run_to_write()?;
-    let author = video::author(&run, video).await?;
+    let author = video::author(&service.cards, &run, video).await?;
     let decided = favorite::set(&run, viewer, video, author, on).await;
     service.marks.changed([video.0, author.0, viewer.0]);
     service.settle(&run, video.bucket(), decided?).await?;

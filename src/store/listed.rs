@@ -1,22 +1,15 @@
-//! Pages of lists that are kept: what they hold of a timeline, and how much room that may take.
+//! Pages of lists that are kept: what they hold of a timeline, and how much room that takes.
 
 use std::sync::Arc;
 
-use quick_cache::Weighter;
-use quick_cache::sync::Cache;
-
-use super::cards::{Card, Cards};
+use super::cards::{CacheOf, Card, Cards, Kept};
 use super::reply::Reply;
 use super::timeline::List;
 use crate::error::Result;
 use crate::model::Entry;
 
-/// Of all pages of one kind.
-const BYTES_MAX: u64 = 16 << 20;
-/// What a page takes beside its entries.
-const PAGE_BYTES: usize = 256;
-/// A guess, from which the cache takes the size of its tables.
-const PAGES_EXPECTED: usize = 10_000;
+/// Of a short page.
+pub(super) const PAGE_BYTES: u64 = 500;
 
 /// An entry of a list.
 pub trait Listed: Sized + Clone + Send + Sync + 'static {
@@ -49,19 +42,11 @@ impl Listed for Entry {
 }
 
 pub type ListCard<T> = Card<Arc<[T]>>;
-pub type ListCache<T> = Cache<List, Arc<ListCard<T>>, Weight>;
+pub type ListCache<T> = CacheOf<List, ListCard<T>>;
 
-pub(super) fn cache<T: Listed>() -> ListCache<T> {
-    Cache::with_weighter(PAGES_EXPECTED, BYTES_MAX, Weight)
-}
-
-/// Weighs a page by the memory that it takes.
-#[derive(Clone)]
-pub struct Weight;
-
-impl<T: Listed> Weighter<List, Arc<ListCard<T>>> for Weight {
-    fn weight(&self, _list: &List, page: &Arc<ListCard<T>>) -> u64 {
-        let entries = page.value.iter().map(|entry| size_of::<T>() + entry.text_bytes());
-        (PAGE_BYTES + entries.sum::<usize>()) as u64
+impl<T: Listed> Kept for ListCard<T> {
+    fn bytes(&self) -> usize {
+        let entries = self.value.iter().map(|entry| size_of::<T>() + entry.text_bytes());
+        size_of::<ListCard<T>>() + entries.sum::<usize>()
     }
 }

@@ -14,7 +14,7 @@ use super::reply::Reply;
 use super::run::{Read, Run};
 use super::timeline::{List, Owner};
 use super::user::{self, UserRecord};
-use super::video::{self, CountedVideo, know_author, known_author};
+use super::video::{self, CountedVideo};
 use super::viewer::ViewerSets;
 use crate::error::{Code, Error, Result};
 use crate::id::{Bucket, UserId, VideoId};
@@ -135,7 +135,7 @@ impl<'a> Sight<'a> {
         commands.extend(more.into_iter().map(|command| (bucket, command)));
         let (is_known, owner, stamp) = match list.timeline.owner() {
             Owner::User(id) => (self.cards.knows_user(id), user::command(id), self.stamp(id.0)),
-            Owner::Video(id) => (known_author(id).is_some(), video::author_command(id), self.stamp(id.0)),
+            Owner::Video(id) => (self.cards.known_author(id).is_some(), video::author_command(id), self.stamp(id.0)),
         };
         if !is_known {
             commands.push((bucket, owner));
@@ -153,7 +153,7 @@ impl<'a> Sight<'a> {
     fn know_owner(&self, list: &List, told: &Reply, stamp: Stamp) -> Result<()> {
         match list.timeline.owner() {
             Owner::User(id) => self.cards.keep_user(Card::new(user::record(id, told)?.ok_or(Code::NoUser)?, stamp)),
-            Owner::Video(id) => know_author(id, UserId(told.number()?.ok_or(Code::NoVideo)?)),
+            Owner::Video(id) => self.cards.know_author(id, UserId(told.number()?.ok_or(Code::NoVideo)?)),
         }
         Ok(())
     }
@@ -226,7 +226,7 @@ impl<'a> Sight<'a> {
         for ((id, stamp), told) in lacking.videos.iter().zip(of_videos).zip(videos_told) {
             let card = video::counted(*id, told)?.map(|video| Card::new(video, stamp));
             if let Some(card) = &card {
-                know_author(*id, card.value.record.author);
+                self.cards.know_author(*id, card.value.record.author);
                 self.cards.keep_video(card.clone());
             }
             self.videos.insert(*id, card);
@@ -274,7 +274,7 @@ impl<'a> Sight<'a> {
             }
             match self.videos.get(id) {
                 Some(seen) => wanted.extend(seen.as_ref().map(|card| card.value.record.author)),
-                None => wanted.extend(known_author(id)),
+                None => wanted.extend(self.cards.known_author(id)),
             }
         }
         let wanted = sorted(wanted);

@@ -1,10 +1,10 @@
 //! Videos in Redis.
 
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use bytes::Bytes;
-use quick_cache::sync::Cache;
 
+use super::cards::Cards;
 use super::client::Command;
 use super::keys;
 use super::reply::Reply;
@@ -13,9 +13,6 @@ use super::script;
 use crate::error::{Code, Result};
 use crate::id::{UserId, VideoId};
 use crate::model::VideoRecord;
-
-/// Authors that this process remembers: 16 bytes each, and as much again for the cache.
-const AUTHORS_KNOWN_MAX: usize = 100_000;
 
 /// A video with its counts, in the eyes of all.
 #[derive(Debug, Clone, PartialEq)]
@@ -58,35 +55,20 @@ pub async fn get_many(run: &Arc<Run>, ids: &[VideoId]) -> Result<Vec<CountedVide
     videos.filter_map(Result::transpose).collect()
 }
 
-/// Videos never vanish and their authors never change: what was read once is true.
-static AUTHORS: LazyLock<Cache<VideoId, UserId>> = LazyLock::new(|| Cache::new(AUTHORS_KNOWN_MAX));
-
-/// Whose video it is, if this process has read it before.
-pub fn known_author(id: VideoId) -> Option<UserId> {
-    AUTHORS.get(&id)
-}
-
-/// Notes whose video it is, as Redis has told.
-pub fn know_author(id: VideoId, author: UserId) {
-    if known_author(id).is_none() {
-        AUTHORS.insert(id, author);
-    }
-}
-
 pub(super) fn author_command(id: VideoId) -> Command {
     Command::new("HGET").arg(keys::video(id)).arg("author")
 }
 
 /// Whose video it is; 100007 for an unknown one. This process asks once.
-pub async fn author(run: &Arc<Run>, id: VideoId) -> Result<UserId> {
-    if let Some(author) = known_author(id) {
+pub async fn author(cards: &Cards, run: &Arc<Run>, id: VideoId) -> Result<UserId> {
+    if let Some(author) = cards.known_author(id) {
         return Ok(author);
     }
     let mut read = Read::new(run);
     read.push(id.bucket(), author_command(id));
     match read.send().await?.first().unwrap_or(&Reply::Nil).number()? {
         Some(author) => {
-            know_author(id, UserId(author));
+            cards.know_author(id, UserId(author));
             Ok(UserId(author))
         }
         // No script may be asked instead: it would need the author, who says which keys it touches.

@@ -2,23 +2,17 @@
 //! whatever changes them changes his counts in the same script, so that who is told of these is told of it. Where that does
 //! not pay, because they are large or change as often as they are looked at, Redis is asked for the flags alone.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use quick_cache::Weighter;
-use quick_cache::sync::Cache;
-
+use super::cards::Kept;
 use super::marks::Stamp;
 use super::reply::Reply;
 use crate::error::Result;
 use crate::id::{UserId, VideoId};
 
-/// Of all sets that are kept, and what each takes beside its members.
-const BYTES_MAX: u64 = 16 << 20;
-const SETS_BYTES: usize = 192;
-/// A guess, from which the cache takes the size of its tables.
-const VIEWERS_EXPECTED: usize = 10_000;
+/// Of a few dozen members.
+pub(super) const SETS_BYTES: u64 = 500;
 /// Members that cost as much to be told as the flags of a page do.
 const MEMBERS_A_PAGE: u64 = 64;
 /// Larger ones would hold up others.
@@ -36,19 +30,9 @@ pub(super) struct ViewerSets {
     uses: AtomicU64,
 }
 
-pub(super) type ViewerCache = Cache<UserId, Arc<ViewerSets>, Weight>;
-
-pub(super) fn cache() -> ViewerCache {
-    Cache::with_weighter(VIEWERS_EXPECTED, BYTES_MAX, Weight)
-}
-
-/// Weighs sets by the memory that they take.
-#[derive(Clone)]
-pub(super) struct Weight;
-
-impl Weighter<UserId, Arc<ViewerSets>> for Weight {
-    fn weight(&self, _viewer: &UserId, sets: &Arc<ViewerSets>) -> u64 {
-        (SETS_BYTES + size_of::<u64>() * (sets.likes.len() + sets.follows.len())) as u64
+impl Kept for ViewerSets {
+    fn bytes(&self) -> usize {
+        size_of::<ViewerSets>() + size_of::<u64>() * (self.likes.len() + self.follows.len())
     }
 }
 

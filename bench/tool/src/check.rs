@@ -14,7 +14,9 @@ use crate::oha::Outcome;
 use crate::requests::Facts;
 use crate::scenario::{Asks, Form, Scenario};
 
-const BEFORE_AND_AFTER: usize = 10;
+/// Answers that are looked at before and after a load; more where sizes differ and asking changes nothing.
+const WRITES_LOOKED_AT: u64 = 10;
+const READS_LOOKED_AT: u64 = 100;
 const EVERY: Duration = Duration::from_millis(500);
 const SETTLE_POLL: Duration = Duration::from_millis(20);
 const SETTLE_MAX: Duration = Duration::from_secs(120);
@@ -53,21 +55,25 @@ impl Asking<'_> {
 
     /// A few answers, one after the other; gives their mean size in bytes.
     pub async fn some(&self, first: u64) -> Result<f64> {
-        let mut bytes = 0;
-        for place in 0..BEFORE_AND_AFTER as u64 {
-            bytes += self.one(first + place).await?.body.len();
-        }
-        Ok(bytes as f64 / BEFORE_AND_AFTER as f64)
+        Ok(mean_bytes(&self.few(first).await?))
     }
 
-    /// Of a few right answers the one of median size.
+    /// Of a few right answers the one of about their mean size: sizes may be of two kinds, with nothing in between.
     pub async fn typical(&self) -> Result<Answer> {
+        let answers = self.few(0).await?;
+        let mean = mean_bytes(&answers);
+        let distance = |answer: &Answer| (answer.body.len() as f64 - mean).abs();
+        let nearest = answers.into_iter().min_by(|one, other| distance(one).total_cmp(&distance(other)));
+        nearest.ok_or_else(|| "no answer was looked at".into())
+    }
+
+    async fn few(&self, first: u64) -> Result<Vec<Answer>> {
+        let count = if self.scenario.fresh { WRITES_LOOKED_AT } else { READS_LOOKED_AT };
         let mut answers = Vec::new();
-        for place in 0..=BEFORE_AND_AFTER as u64 {
+        for place in first..first + count {
             answers.push(self.one(place).await?);
         }
-        answers.sort_by_key(|answer| answer.body.len());
-        Ok(answers.swap_remove(BEFORE_AND_AFTER / 2))
+        Ok(answers)
     }
 
     /// Asks from time to time, for ever, and counts; returns with the first wrong answer.
@@ -82,6 +88,10 @@ impl Asking<'_> {
             count.set(count.get() + 1);
         }
     }
+}
+
+fn mean_bytes(answers: &[Answer]) -> f64 {
+    answers.iter().map(|answer| answer.body.len() as f64).sum::<f64>() / answers.len() as f64
 }
 
 /// Waits until the server is ready and Postgres has all that was decided: what is behind must not take the cores from
