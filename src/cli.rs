@@ -3,7 +3,6 @@
 mod commands;
 
 use std::io::{IsTerminal, Write};
-use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -28,12 +27,12 @@ const OPENAPI: &str = include_str!("../docs/openapi.json");
 
 /// Exit codes: 0 done, 1 failed or differences found, 2 usage.
 pub fn main() -> ExitCode {
+    // Before the commands are put together, with all settings for each: that takes longer than a look at a file.
+    if let Some(code) = crate::media::child_main(std::env::args_os().skip(1)) {
+        return code;
+    }
     let matches = commands::command().get_matches();
     let Some((name, matches)) = matches.subcommand() else { return ExitCode::from(2) };
-    if name == "probe" {
-        let path = matches.get_one::<String>("file").cloned().unwrap_or_default();
-        return crate::media::probe_main(Path::new(&path));
-    }
     if name == "openapi" {
         // Whoever reads it may have read enough: `riffle openapi | head`.
         let _ = std::io::stdout().write_all(OPENAPI.as_bytes());

@@ -114,9 +114,6 @@ pub(super) fn command() -> Command {
         .subcommand(with_settings(doctor::command()))
         .subcommand(with_settings(healthcheck::command()))
         .subcommand(Command::new("openapi").about("Print the description of the API (OpenAPI 3.1, JSON)"))
-        .subcommand(
-            Command::new("probe").hide(true).about("Look into one file; used by the server itself").arg(Arg::new("file")),
-        )
 }
 
 fn setting_flag(setting: &'static Setting) -> Arg {

@@ -36,16 +36,17 @@ pub enum CoverOutcome {
 }
 
 pub struct CoverMaker {
+    riffle: PathBuf,
     ffmpeg: Option<PathBuf>,
     timeout: Duration,
     turns: Semaphore,
 }
 
 impl CoverMaker {
-    /// `ffmpeg` is a path, or a name that is looked up in PATH, once. `timeout` bounds one run; `jobs_max` runs at
-    /// once. Blocks for the look-up.
-    pub fn new(ffmpeg: &str, timeout: Duration, jobs_max: usize) -> CoverMaker {
-        CoverMaker { ffmpeg: find_program(ffmpeg), timeout, turns: Semaphore::new(jobs_max) }
+    /// `riffle` is this very program, as for [`Prober::new`](super::Prober::new). `ffmpeg` is a path, or a name that is
+    /// looked up in PATH, once. `timeout` bounds one run; `jobs_max` runs at once. Blocks for the look-up.
+    pub fn new(riffle: PathBuf, ffmpeg: &str, timeout: Duration, jobs_max: usize) -> CoverMaker {
+        CoverMaker { riffle, ffmpeg: find_program(ffmpeg), timeout, turns: Semaphore::new(jobs_max) }
     }
 
     pub fn has_ffmpeg(&self) -> bool {
@@ -67,7 +68,7 @@ impl CoverMaker {
         let search_path = std::env::var_os("PATH").unwrap_or_default();
         let arguments = arguments(video, kind);
         let arguments: Vec<&OsStr> = arguments.iter().map(OsString::as_os_str).collect();
-        Ok(match run(ffmpeg, &arguments, &[("PATH", &search_path)], limits).await {
+        Ok(match run(&self.riffle, ffmpeg, &arguments, &[("PATH", &search_path)], limits).await {
             Err(error) if error.kind() == io::ErrorKind::NotFound => CoverOutcome::NoFfmpeg,
             Err(error) => return Err(Error::unavailable(format!("could not start {}: {error}", ffmpeg.display()))),
             Ok(Ended::TooSlow) => CoverOutcome::Failed(format!("not done within {} ms", self.timeout.as_millis())),
@@ -114,104 +115,4 @@ fn find_program(name: &str) -> Option<PathBuf> {
     }
     let search_path = std::env::var_os("PATH")?;
     std::env::split_paths(&search_path).map(|folder| folder.join(name)).find(is_program)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::super::clips::{clip, rotated_clip};
-    use super::*;
-
-    const TIMEOUT: Duration = Duration::from_secs(60);
-
-    async fn make(bytes: &[u8], kind: VideoKind) -> CoverOutcome {
-        let file = tempfile::NamedTempFile::new().unwrap();
-        std::fs::write(file.path(), bytes).unwrap();
-        CoverMaker::new("ffmpeg", TIMEOUT, 1).make(file.path(), kind).await.unwrap()
-    }
-
-    /// Width and height, from the frame header.
-    async fn cover_size(bytes: &[u8], kind: VideoKind) -> (u16, u16) {
-        let jpeg = match make(bytes, kind).await {
-            CoverOutcome::Made(jpeg) => jpeg,
-            CoverOutcome::Failed(reason) => panic!("{reason}"),
-            CoverOutcome::NoFfmpeg => panic!("these tests need ffmpeg"),
-        };
-        let frame = jpeg.windows(2).position(|two| two == [0xFF, 0xC0]).unwrap();
-        let number = |at: usize| u16::from_be_bytes([jpeg[at], jpeg[at + 1]]);
-        (number(frame + 7), number(frame + 5))
-    }
-
-    async fn failure(bytes: &[u8], kind: VideoKind) -> String {
-        match make(bytes, kind).await {
-            CoverOutcome::Failed(reason) => reason,
-            _ => panic!("a cover was made"),
-        }
-    }
-
-    #[tokio::test]
-    async fn every_kind_gets_a_cover_of_its_own_size() {
-        for (name, kind) in [
-            ("plain.mp4", VideoKind::Mp4),
-            ("fragmented.mp4", VideoKind::Mp4),
-            ("hevc.mov", VideoKind::Mov),
-            ("vp9.webm", VideoKind::Webm),
-            ("live.webm", VideoKind::Webm),
-            ("h264.mkv", VideoKind::Mkv),
-        ] {
-            assert_eq!(cover_size(&clip(name), kind).await, (90, 160), "{name}");
-        }
-    }
-
-    #[tokio::test]
-    async fn a_wide_video_is_made_smaller_and_a_turned_one_is_turned() {
-        assert_eq!(cover_size(&clip("wide.mp4"), VideoKind::Mp4).await, (720, 405));
-        assert_eq!(cover_size(&rotated_clip(), VideoKind::Mp4).await, (160, 90));
-    }
-
-    #[tokio::test]
-    async fn what_is_no_video_gets_no_cover() {
-        failure(b"", VideoKind::Mp4).await;
-        failure(&[7; 5000], VideoKind::Mkv).await;
-        failure(&clip("audio.mp4"), VideoKind::Mp4).await;
-        let whole = clip("plain.mp4");
-        failure(&whole[..whole.len() / 2], VideoKind::Mp4).await;
-    }
-
-    #[tokio::test]
-    async fn a_playlist_is_not_followed() {
-        let file = tempfile::NamedTempFile::new().unwrap();
-        std::fs::write(file.path(), clip("plain.mp4")).unwrap();
-        let playlist = format!("#EXTM3U\n#EXTINF:1,\nfile:{}\n#EXT-X-ENDLIST\n", file.path().display());
-        failure(playlist.as_bytes(), VideoKind::Mp4).await;
-        failure(playlist.as_bytes(), VideoKind::Mkv).await;
-    }
-
-    #[tokio::test]
-    async fn without_ffmpeg_that_is_said() {
-        for name in ["riffle-no-such-program", "/nonexistent/ffmpeg", "/dev/null"] {
-            let maker = CoverMaker::new(name, TIMEOUT, 1);
-            assert!(!maker.has_ffmpeg());
-            let outcome = maker.make(Path::new("/dev/null"), VideoKind::Mp4).await.unwrap();
-            assert!(matches!(outcome, CoverOutcome::NoFfmpeg));
-        }
-    }
-
-    #[tokio::test]
-    async fn ffmpeg_that_hangs_or_lies_is_a_failure() {
-        let folder = tempfile::tempdir().unwrap();
-        for (script, reason, timeout) in [
-            ("sleep 1000", "not done within 300 ms", Duration::from_millis(300)),
-            ("echo '<html>'", "exit status: 0, 7 bytes: ", TIMEOUT),
-            ("echo no >&2; exit 1", "exit status: 1, 0 bytes: no", TIMEOUT),
-        ] {
-            let program = folder.path().join("ffmpeg");
-            std::fs::write(&program, format!("#!/bin/sh\n{script}\n")).unwrap();
-            std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
-            let maker = CoverMaker::new(program.to_str().unwrap(), timeout, 1);
-            match maker.make(Path::new("/dev/null"), VideoKind::Mp4).await.unwrap() {
-                CoverOutcome::Failed(said) => assert_eq!(said, reason),
-                _ => panic!("a cover was made"),
-            }
-        }
-    }
 }

@@ -1,16 +1,18 @@
 //! An upload under way.
 
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use bytes::Bytes;
-use tokio::fs::{File, OpenOptions};
-use tokio::io::{AsyncWriteExt, BufWriter};
+use tokio::task::JoinHandle;
 
 use super::container::VideoKind;
 use super::folder::remove_if_there;
 use super::name::{PublicName, VideoName};
-use super::store::{Media, fault};
-use crate::error::Result;
+use super::store::{Media, blocking, fault};
+use crate::error::{Error, Result};
 
 /// A trip to tokio's blocking pool for each of these, not for each chunk of the network. An upload holds two: one that
 /// fills while the other is written.
@@ -21,7 +23,10 @@ pub struct Draft {
     media: Media,
     stem: u128,
     path: PathBuf,
-    file: BufWriter<File>,
+    file: Arc<File>,
+    filling: Vec<u8>,
+    /// Gives the batch back, empty.
+    writing: Option<JoinHandle<io::Result<Vec<u8>>>>,
     bytes: u64,
 }
 
@@ -29,16 +34,26 @@ impl Draft {
     pub(super) async fn create(media: Media) -> Result<Draft> {
         let stem = rand::random();
         let path = media.incoming_path(stem);
-        let opened = OpenOptions::new().write(true).create_new(true).open(&path).await;
-        let mut file = opened.map_err(|error| fault("begin an upload", error))?;
-        file.set_max_buf_size(BATCH_BYTES);
-        Ok(Draft { media, stem, path, file: BufWriter::with_capacity(BATCH_BYTES, file), bytes: 0 })
+        let new = path.clone();
+        let open = move || OpenOptions::new().write(true).create_new(true).open(new);
+        let file = blocking("begin an upload", open).await?;
+        Ok(Draft { media, stem, path, file: file.into(), filling: Vec::new(), writing: None, bytes: 0 })
     }
 
     /// Adds a chunk. Waits while the disk is slower than the sender, so memory stays bounded. A full disk may show
     /// only in a later call, at the latest in [`Draft::finish`].
     pub async fn write(&mut self, chunk: Bytes) -> Result<()> {
-        self.file.write_all(&chunk).await.map_err(|error| fault("write an upload", error))?;
+        let mut rest = &chunk[..];
+        while !rest.is_empty() {
+            // All of it at once: grown by doubling, each step would be copied.
+            self.filling.reserve_exact(BATCH_BYTES - self.filling.len());
+            let (now, later) = rest.split_at(rest.len().min(BATCH_BYTES - self.filling.len()));
+            self.filling.extend_from_slice(now);
+            if self.filling.len() == BATCH_BYTES {
+                self.write_batch().await?;
+            }
+            rest = later;
+        }
         self.bytes += chunk.len() as u64;
         Ok(())
     }
@@ -50,16 +65,41 @@ impl Draft {
 
     /// Writes out what is still in memory and gives the file, for the probe to look at.
     pub async fn written_path(&mut self) -> Result<&Path> {
-        self.file.flush().await.map_err(|error| fault("write an upload", error))?;
+        self.flush().await?;
         Ok(&self.path)
     }
 
     /// Makes the file a video for ever: when this returns, it survives a power failure and is public.
     pub async fn finish(mut self, kind: VideoKind) -> Result<VideoName> {
-        self.file.flush().await.map_err(|error| fault("write an upload", error))?;
+        self.flush().await?;
         let video = VideoName::new(self.stem, kind);
         self.media.keep(self.path.clone(), PublicName::Video(video), self.bytes).await?;
         Ok(video)
+    }
+
+    async fn flush(&mut self) -> Result<()> {
+        if !self.filling.is_empty() {
+            self.write_batch().await?;
+        }
+        self.earlier_batch().await.map(drop)
+    }
+
+    /// Has the batch written, once the one before it is.
+    async fn write_batch(&mut self) -> Result<()> {
+        let empty = self.earlier_batch().await?;
+        let mut batch = std::mem::replace(&mut self.filling, empty);
+        let file = self.file.clone();
+        self.writing = Some(tokio::task::spawn_blocking(move || {
+            (&*file).write_all(&batch)?;
+            batch.clear();
+            Ok(batch)
+        }));
+        Ok(())
+    }
+
+    async fn earlier_batch(&mut self) -> Result<Vec<u8>> {
+        let Some(writing) = self.writing.take() else { return Ok(Vec::new()) };
+        writing.await.map_err(Error::internal)?.map_err(|error| fault("write an upload", error))
     }
 }
 
@@ -82,13 +122,16 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let media = Media::in_folder(folder.path().to_owned()).unwrap();
         let mut draft = media.create_draft().await.unwrap();
-        let chunk = Bytes::from(vec![7; 100_001]);
-        for _ in 0..10 {
-            draft.write(chunk.clone()).await.unwrap();
+        let chunks = [100_001, 1, 700_000, 2 * BATCH_BYTES, BATCH_BYTES - 3, 5];
+        let mut whole = Vec::new();
+        for (number, bytes) in (1..).zip(chunks) {
+            let chunk = vec![number; bytes];
+            whole.extend_from_slice(&chunk);
+            draft.write(Bytes::from(chunk)).await.unwrap();
         }
-        assert_eq!(draft.bytes(), 1_000_010);
+        assert_eq!(draft.bytes(), whole.len() as u64);
         let path = draft.written_path().await.unwrap();
-        assert_eq!(std::fs::metadata(path).unwrap().len(), 1_000_010);
+        assert!(std::fs::read(path).unwrap() == whole);
     }
 
     #[tokio::test]
@@ -108,7 +151,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let media = Media::in_folder(folder.path().to_owned()).unwrap();
         let mut draft = media.create_draft().await.unwrap();
-        draft.file = BufWriter::new(OpenOptions::new().write(true).open("/dev/full").await.unwrap());
+        draft.file = OpenOptions::new().write(true).open("/dev/full").unwrap().into();
         draft.write(Bytes::from_static(b"film")).await.unwrap();
         let error = draft.finish(VideoKind::Mp4).await.unwrap_err();
         assert_eq!(error.code, Code::Unavailable);

@@ -7,7 +7,11 @@
 //! it a [`VideoName`] for ever, and [`CoverMaker`] lets ffmpeg draw a frame of it. Until then, and for good where
 //! there is no ffmpeg, the cover is one of sixteen placeholders that the name picks.
 
+use std::ffi::OsString;
+use std::process::ExitCode;
+
 mod bucket;
+mod confine;
 mod container;
 mod copy;
 mod cover;
@@ -20,7 +24,7 @@ mod name;
 mod placeholder;
 mod probe;
 mod s3;
-mod sandbox;
+pub mod sandbox;
 mod store;
 mod sweep;
 
@@ -47,6 +51,16 @@ pub use copy::Copied;
 pub use cover::{CoverMaker, CoverOutcome};
 pub use draft::Draft;
 pub use name::{VideoName, cover_path};
-pub use probe::{Prober, probe_main};
+pub use probe::Prober;
 pub use store::{Content, LocalFile, Media, Object, ObjectStore, PublicFile};
 pub use sweep::OldVideos;
+
+/// Answers, as a child of the server, to the two commands that only the server calls; None: it is another one.
+/// `arguments` are those behind the program's name.
+pub fn child_main(mut arguments: impl Iterator<Item = OsString>) -> Option<ExitCode> {
+    match arguments.next()?.to_str()? {
+        "probe" => Some(probe::probe_main(arguments)),
+        "confine" => Some(confine::confine_main(arguments)),
+        _ => None,
+    }
+}

@@ -1,9 +1,10 @@
 //! Asking a child process whether a file is a video.
 //!
-//! The child is this very program, called as `riffle probe <path>`. It says one line: the [`Facts`], or `refused` and
-//! why. Should the parser crash, loop or eat memory, the child dies of it and the file is refused.
+//! The child is this very program, called as `riffle probe <confinement> <path>`: it confines itself, opens the file, and
+//! says one line: the [`Facts`], or `refused` and why. Should the parser crash, loop or eat memory, the child dies of it
+//! and the file is refused.
 
-use std::ffi::OsStr;
+use std::ffi::OsString;
 use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -12,21 +13,29 @@ use std::time::Duration;
 
 use tokio::sync::Semaphore;
 
+use super::confine::Confinement;
 use super::container::{Facts, inspect};
-use super::sandbox::{Ended, Limits, run};
+use super::sandbox::{Ended, Limits, call};
 use crate::error::{Code, Error, Result};
 
 const ADDRESS_SPACE_BYTES: u64 = 1 << 30;
-/// The standard three, the file, and those that the loader opens at the start.
+/// More than the standard three and the file.
 const OPEN_FILES: u64 = 16;
 const OUTPUT_BYTES: usize = 1024;
 const REFUSED: &str = "refused ";
-/// The file could not be opened: no verdict.
+/// Not confined, or the file could not be opened: no verdict.
 const FAULT: u8 = 2;
 
-/// What `riffle probe <path>` does. It must run before anything else of the program does: no runtime, no threads.
-pub fn probe_main(path: &Path) -> ExitCode {
-    let mut file = match File::open(path) {
+/// What `riffle probe <confinement> <path>` does. It must run before anything else of the program does: no runtime, no
+/// threads.
+pub(super) fn probe_main(mut arguments: impl Iterator<Item = OsString>) -> ExitCode {
+    let confined = Confinement::of_argument(arguments.next()).and_then(|confinement| confinement.apply());
+    if let Err(error) = confined {
+        eprintln!("not confined: {error}");
+        return ExitCode::from(FAULT);
+    }
+    let path = PathBuf::from(arguments.next().unwrap_or_default());
+    let mut file = match File::open(&path) {
         Ok(file) => file,
         Err(error) => {
             eprintln!("{}: {error}", path.display());
@@ -56,7 +65,7 @@ pub struct Prober {
 }
 
 impl Prober {
-    /// `program` answers to `probe <path>` with [`probe_main`]; a server gives `/proc/self/exe`, which is itself even
+    /// `program` answers to `probe <confinement> <path>` as [`child_main`](super::child_main) does; a server gives `/proc/self/exe`, which is itself even
     /// after its file was replaced. `timeout` bounds one look.
     pub fn new(program: PathBuf, timeout: Duration) -> Prober {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
@@ -74,8 +83,7 @@ impl Prober {
             output_bytes: OUTPUT_BYTES,
             niceness: 0,
         };
-        let arguments = [OsStr::new("probe"), path.as_os_str()];
-        let ended = run(&self.program, &arguments, &[], limits).await;
+        let ended = call(&self.program, "probe", &[path.as_os_str()], &[], limits).await;
         match ended.map_err(|error| Error::unavailable(format!("could not probe: {error}")))? {
             Ended::Exited { status, output, complaint } => {
                 let line = String::from_utf8_lossy(&output);

@@ -1,23 +1,28 @@
 //! Runs a program on untrusted bytes so that, whatever it does, the server lives: bounded in time, memory and output,
 //! unable to write a file or to gain rights, and gone with its whole process group when its time is over, when nobody
 //! waits for it any more, or when the server dies.
+//!
+//! The child confines itself (`confine.rs`) before it touches a byte. Done between `fork` and `exec`, the kernel would copy
+//! the server's page tables for it, and the server would then fault on each page that it writes to: without such a step
+//! the standard library starts a child by `posix_spawn`, which shares the memory until the `exec`.
 
 use std::ffi::OsStr;
 use std::io;
-use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
-use rustix::process::{Pid, Resource, Rlimit, Signal};
+use rustix::process::{Pid, Signal};
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::{Child, Command};
+
+use super::confine::{Confinement, not_begun};
 
 /// The beginning of what it complains about is enough for the log.
 const COMPLAINT_BYTES_MAX: u64 = 2048;
 
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Limits {
+pub struct Limits {
     /// On the clock, and (rounded up) of processor time.
     pub time: Duration,
     pub address_space_bytes: u64,
@@ -27,7 +32,7 @@ pub(super) struct Limits {
     pub niceness: i32,
 }
 
-pub(super) enum Ended {
+pub enum Ended {
     /// `complaint` is the beginning of its standard error, on one line.
     Exited {
         status: ExitStatus,
@@ -38,21 +43,48 @@ pub(super) enum Ended {
     TooTalkative,
 }
 
-/// Fails only when the program cannot be started. Call it from a thread that lives as long as the process, such as a
-/// runtime's worker: the kernel takes the end of the *thread* that started a child for the death of its parent.
-pub(super) async fn run(
+/// Runs `program` in the confinement. Fails only where it cannot be started, with `NotFound` where it is not there. To be
+/// called from a thread that lives as long as the process, such as a runtime's worker: the kernel takes the end of the
+/// *thread* that started a child for the death of its parent. `riffle` is this very program.
+pub async fn run(
+    riffle: &Path,
     program: &Path,
     arguments: &[&OsStr],
     environment: &[(&str, &OsStr)],
     limits: Limits,
 ) -> io::Result<Ended> {
-    let mut command = std::process::Command::new(program);
-    command.args(arguments).env_clear().envs(environment.iter().copied()).process_group(0);
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let parent = rustix::process::getpid();
-    // SAFETY: between fork and exec only system calls are made; nothing allocates or takes a lock.
-    unsafe { command.pre_exec(move || confine(parent, limits)) };
-    let mut group = Group(Command::from(command).kill_on_drop(true).spawn()?);
+    let arguments: Vec<&OsStr> = std::iter::once(program.as_os_str()).chain(arguments.iter().copied()).collect();
+    let called = call(riffle, "confine", &arguments, environment, limits).await;
+    let ended = called.map_err(|error| io::Error::other(format!("{}: {error}", riffle.display())))?;
+    match &ended {
+        Ended::Exited { status, complaint, .. } => match not_begun(status.code(), complaint) {
+            Some(error) => Err(error),
+            None => Ok(ended),
+        },
+        _ => Ok(ended),
+    }
+}
+
+/// Runs `riffle <command> <confinement> <arguments…>`, which confines itself first. Else as [`run`].
+pub(super) async fn call(
+    riffle: &Path,
+    command: &str,
+    arguments: &[&OsStr],
+    environment: &[(&str, &OsStr)],
+    limits: Limits,
+) -> io::Result<Ended> {
+    let confinement = Confinement {
+        parent: rustix::process::getpid(),
+        processor_s: limits.time.as_secs() + 1,
+        address_space_bytes: limits.address_space_bytes,
+        open_files: limits.open_files,
+        niceness: limits.niceness,
+    };
+    let mut child = Command::new(riffle);
+    child.arg(command).arg(confinement.to_string()).args(arguments);
+    child.env_clear().envs(environment.iter().copied()).process_group(0).kill_on_drop(true);
+    child.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut group = Group(child.spawn()?);
     match tokio::time::timeout(limits.time, watch(&mut group.0, limits.output_bytes)).await {
         Ok(ended) => ended,
         Err(_) => {
@@ -106,171 +138,5 @@ impl Group {
 impl Drop for Group {
     fn drop(&mut self) {
         self.kill();
-    }
-}
-
-/// Runs in the child, before the program.
-fn confine(parent: Pid, limits: Limits) -> io::Result<()> {
-    rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
-    // It may have died before the line above.
-    if rustix::process::getppid() != Some(parent) {
-        return Err(io::ErrorKind::NotConnected.into());
-    }
-    // SAFETY: takes integers only.
-    if unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) } != 0 {
-        return Err(io::Error::last_os_error());
-    }
-    let processor_s = limits.time.as_secs() + 1;
-    for (resource, limit) in [
-        (Resource::Cpu, processor_s),
-        (Resource::As, limits.address_space_bytes),
-        (Resource::Nofile, limits.open_files),
-        (Resource::Fsize, 0),
-        (Resource::Core, 0),
-    ] {
-        // The server's own bound may be lower, and cannot be raised.
-        let limit = rustix::process::getrlimit(resource).maximum.map_or(limit, |bound| bound.min(limit));
-        rustix::process::setrlimit(resource, Rlimit { current: Some(limit), maximum: Some(limit) })?;
-    }
-    rustix::process::nice(limits.niceness)?;
-    Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const LIMITS: Limits = Limits {
-        time: Duration::from_secs(20),
-        address_space_bytes: 1 << 30,
-        open_files: 32,
-        output_bytes: 1000,
-        niceness: 0,
-    };
-
-    async fn shell(script: &str, limits: Limits) -> Ended {
-        run(Path::new("/bin/sh"), &["-c".as_ref(), script.as_ref()], &[], limits).await.unwrap()
-    }
-
-    async fn output_of(script: &str) -> String {
-        match shell(script, LIMITS).await {
-            Ended::Exited { output, .. } => String::from_utf8(output).unwrap(),
-            _ => panic!("{script} did not exit"),
-        }
-    }
-
-    fn is_alive(pid: &str) -> bool {
-        // A zombie that nobody has reaped yet is dead.
-        std::fs::read_to_string(format!("/proc/{pid}/stat"))
-            .is_ok_and(|stat| !stat.rsplit(')').next().unwrap().trim_start().starts_with('Z'))
-    }
-
-    async fn wait_until_dead(pid: &str) {
-        while is_alive(pid) {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    }
-
-    #[tokio::test]
-    async fn output_complaint_and_status_are_told_apart() {
-        match shell("echo out; echo one >&2; echo two >&2; exit 3", LIMITS).await {
-            Ended::Exited { status, output, complaint } => {
-                assert_eq!((status.code(), &output[..], complaint.as_str()), (Some(3), &b"out\n"[..], "one | two"));
-            }
-            _ => panic!("it exits"),
-        }
-    }
-
-    #[tokio::test]
-    async fn the_limits_are_set() {
-        assert_eq!(output_of("ulimit -t; ulimit -v; ulimit -n; ulimit -f; ulimit -c").await, "21\n1048576\n32\n0\n0\n");
-        assert_eq!(output_of("/usr/bin/env").await.lines().filter(|line| !line.starts_with("PWD=")).count(), 0);
-        assert!(output_of("grep NoNewPrivs /proc/self/status").await.ends_with("\t1\n"));
-    }
-
-    #[tokio::test]
-    async fn no_file_can_be_written() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("file");
-        shell(&format!("echo content > {}", file.display()), LIMITS).await;
-        assert_eq!(std::fs::read(file).unwrap_or_default(), b"");
-    }
-
-    #[tokio::test]
-    async fn too_much_output_is_noticed_and_too_much_complaint_is_dropped() {
-        assert!(matches!(shell("while echo yyyyyyyyy; do :; done", LIMITS).await, Ended::TooTalkative));
-        let script = "i=0; while [ $i -lt 20000 ]; do echo complaint >&2; i=$((i+1)); done; echo done";
-        assert_eq!(output_of(script).await, "done\n");
-    }
-
-    #[tokio::test]
-    async fn what_is_too_slow_dies_with_its_children() {
-        let folder = tempfile::tempdir().unwrap();
-        let pipe = folder.path().join("pipe");
-        rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
-        let reader = std::thread::spawn({
-            let pipe = pipe.clone();
-            move || std::fs::read_to_string(pipe).unwrap()
-        });
-        // The group's members tell their numbers through the pipe, which ends when the last one that holds it dies.
-        let script = format!("exec 3>{}; sleep 1000 & echo $$ $! >&3; wait", pipe.display());
-        let ended = shell(&script, Limits { time: Duration::from_millis(500), ..LIMITS }).await;
-        assert!(matches!(ended, Ended::TooSlow));
-        for pid in reader.join().unwrap().split_whitespace() {
-            wait_until_dead(pid).await;
-        }
-    }
-
-    #[tokio::test]
-    async fn what_nobody_waits_for_dies() {
-        let folder = tempfile::tempdir().unwrap();
-        let pipe = folder.path().join("pipe");
-        rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
-        let script = format!("exec 3>{}; echo $$ >&3; exec 3>&-; sleep 1000", pipe.display());
-        let running = tokio::spawn(async move { shell(&script, LIMITS).await });
-        let pid = tokio::task::spawn_blocking(move || std::fs::read_to_string(pipe).unwrap()).await.unwrap();
-        assert!(is_alive(pid.trim()));
-        running.abort();
-        wait_until_dead(pid.trim()).await;
-    }
-
-    /// As with a server that was killed, nothing of ours is left to end the child.
-    #[test]
-    fn it_dies_with_the_thread_that_started_it() {
-        let folder = tempfile::tempdir().unwrap();
-        let pipe = folder.path().join("pipe");
-        rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
-        let script = format!("exec 3>{}; echo $$ >&3; exec 3>&-; exec sleep 1000", pipe.display());
-        let starter = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-            let mut running = Box::pin(async move { shell(&script, LIMITS).await });
-            let told = runtime.block_on(async {
-                tokio::select! {
-                    _ = &mut running => panic!("it does not end"),
-                    told = tokio::fs::read_to_string(&pipe) => told.unwrap(),
-                }
-            });
-            std::mem::forget((running, runtime));
-            told
-        });
-        let pid = starter.join().unwrap();
-        while is_alive(pid.trim()) {
-            std::thread::sleep(Duration::from_millis(5));
-        }
-    }
-
-    #[tokio::test]
-    async fn memory_beyond_the_limit_is_not_had() {
-        let limits = Limits { address_space_bytes: 64 << 20, ..LIMITS };
-        match shell("x=yyyyyyyyyyyyyyyy; while :; do x=$x$x; done", limits).await {
-            Ended::Exited { status, .. } => assert!(!status.success()),
-            _ => panic!("it fails"),
-        }
-    }
-
-    #[tokio::test]
-    async fn a_program_that_is_not_there_is_a_fault() {
-        let error = run(Path::new("/nonexistent/program"), &[], &[], LIMITS).await.err().unwrap();
-        assert_eq!(error.kind(), io::ErrorKind::NotFound);
     }
 }

@@ -69,7 +69,12 @@ impl World {
             archive: self.archive.clone(),
             marks: self.marks.clone(),
             media: self.media.clone(),
-            maker: CoverMaker::new(&self.config.ffmpeg, self.config.cover_timeout_ms, self.config.cover_jobs_max),
+            maker: CoverMaker::new(
+                "/proc/self/exe".into(),
+                &self.config.ffmpeg,
+                self.config.cover_timeout_ms,
+                self.config.cover_jobs_max,
+            ),
             jobs_max: self.config.cover_jobs_max,
             published,
         }

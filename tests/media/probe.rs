@@ -1,37 +1,23 @@
-//! The probe as a real child process of the real program.
+//! The probe: what is a video, and what becomes of a parser that goes wrong.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use riffle::error::{Code, Error};
 use riffle::media::{Facts, Prober, VideoKind};
 
-#[path = "../src/media/clips.rs"]
-mod clips;
-
-const TIMEOUT: Duration = Duration::from_secs(60);
+use crate::{RIFFLE, TIMEOUT, clips, program};
 
 async fn probe(bytes: &[u8]) -> Result<Facts, Error> {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), bytes).unwrap();
-    Prober::new(env!("CARGO_BIN_EXE_riffle").into(), TIMEOUT).probe(file.path()).await
+    Prober::new(RIFFLE.into(), TIMEOUT).probe(file.path()).await
 }
 
 async fn refusal(bytes: &[u8]) -> String {
     let error = probe(bytes).await.unwrap_err();
     assert_eq!(error.code, Code::NotAVideo, "{error}");
     error.detail.unwrap()
-}
-
-/// A stand-in for a parser that went wrong.
-fn program(folder: &Path, script: &str) -> PathBuf {
-    let program = folder.join("program");
-    std::fs::write(&program, format!("#!/bin/sh\n{script}\n")).unwrap();
-    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
-    program
 }
 
 #[tokio::test]
@@ -61,7 +47,7 @@ async fn what_is_no_video_is_refused_with_a_reason() {
 /// The data folder's default is relative, too.
 #[tokio::test]
 async fn a_relative_path_is_found() {
-    let prober = Prober::new(env!("CARGO_BIN_EXE_riffle").into(), TIMEOUT);
+    let prober = Prober::new(RIFFLE.into(), TIMEOUT);
     let error = prober.probe(Path::new("Cargo.toml")).await.unwrap_err();
     assert_eq!(error.detail.unwrap(), "neither MP4, QuickTime, WebM nor Matroska");
 }
@@ -87,6 +73,7 @@ async fn a_probe_that_hangs_crashes_or_babbles_refuses_the_file() {
         ("while :; do echo mp4 1 2 3; done", TIMEOUT, "the probe said too much"),
         ("while :; do :; done", Duration::from_millis(300), "no verdict within 300 ms"),
     ] {
+        // A stand-in for a parser that went wrong.
         let prober = Prober::new(program(folder.path(), script), timeout);
         let error = prober.probe(Path::new("/dev/null")).await.unwrap_err();
         assert_eq!(error.code, Code::NotAVideo, "{script}");
@@ -99,8 +86,24 @@ async fn a_probe_that_hangs_crashes_or_babbles_refuses_the_file() {
 async fn a_look_that_fails_by_itself_is_no_verdict() {
     let missing = Prober::new("/nonexistent/riffle".into(), TIMEOUT);
     assert_eq!(missing.probe(Path::new("/dev/null")).await.unwrap_err().code, Code::Unavailable);
-    let prober = Prober::new(env!("CARGO_BIN_EXE_riffle").into(), TIMEOUT);
+    let prober = Prober::new(RIFFLE.into(), TIMEOUT);
     assert_eq!(prober.probe(Path::new("/nonexistent/video")).await.unwrap_err().code, Code::Unavailable);
+}
+
+#[test]
+fn a_probe_that_is_not_confined_never_looks() {
+    let nowhere = "/nonexistent/video";
+    for (arguments, complaint) in [
+        (&["probe"][..], "not confined: no confinement was given"),
+        (&["probe", nowhere], "not confined: no confinement was given"),
+        (&["probe", "1,21,1073741824,16", nowhere], "not confined: no confinement was given"),
+        // Another parent than the one that it has.
+        (&["probe", "1,21,1073741824,16,0", nowhere], "not confined: whoever started this is gone"),
+    ] {
+        let ended = std::process::Command::new(RIFFLE).args(arguments).output().unwrap();
+        assert_eq!((ended.status.code(), &ended.stdout[..]), (Some(2), &b""[..]), "{arguments:?}");
+        assert_eq!(String::from_utf8(ended.stderr).unwrap().trim_end(), complaint, "{arguments:?}");
+    }
 }
 
 #[tokio::test]
@@ -108,7 +111,7 @@ async fn many_looks_at_once_all_get_their_verdict() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("video");
     std::fs::write(&path, clips::clip("vp8.webm")).unwrap();
-    let prober = std::sync::Arc::new(Prober::new(env!("CARGO_BIN_EXE_riffle").into(), TIMEOUT));
+    let prober = std::sync::Arc::new(Prober::new(RIFFLE.into(), TIMEOUT));
     let looks: Vec<_> = (0..30)
         .map(|_| {
             let (prober, path) = (prober.clone(), path.clone());
