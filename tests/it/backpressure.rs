@@ -80,7 +80,8 @@ async fn without_postgres_changes_go_on_until_too_many_wait_and_all_of_them_arri
     let author = id_at(1_690_000_000_000, 7, 0);
     world.plant_user(author).await;
     world.plant_videos(author, &old).await;
-    let settings = [("outbox_entries_max", "60"), ("feed_window", "35"), ("ffmpeg", "/nonexistent")];
+    let settings =
+        [("outbox_entries_max", "60"), ("feed_window", "35"), ("feed_snapshot", "35"), ("ffmpeg", "/nonexistent")];
     let server = Server::start(&world, &settings).await;
     let client = server.client();
     let scene = Scene::set(&client).await;
