@@ -166,6 +166,18 @@ pub const SCENARIOS: &[Scenario] = &[
         mark: r#""message_list":["#,
         ..READ
     },
+    // Before what only writes: that makes chats so long that a poll of one is no longer what its limit sends.
+    Scenario {
+        name: "mixed",
+        about: "feed 50 %, signed in 15, user 8, publish list 5, comment list 8, chat 5; like 6, comment 2, follow 1",
+        streams: &[
+            stream!("GET": 50 feed, 15 feed_in, 8 user, 5 publish_list, 8 comment_list, 5 chat),
+            stream!("POST": 6 like, 2 comment, 1 follow),
+        ],
+        fresh: true,
+        mark: "",
+        ..READ
+    },
     Scenario { name: "like", about: "any user, any video", streams: &[stream!("POST": 100 like)], ..WRITE },
     Scenario {
         name: "like-storm",
@@ -188,17 +200,6 @@ pub const SCENARIOS: &[Scenario] = &[
         streams: &[stream!("POST": 100 login)],
         connections_max: WAITING_MAX,
         mark: r#""token":"ey"#,
-        ..READ
-    },
-    Scenario {
-        name: "mixed",
-        about: "feed 50 %, signed in 15, user 8, publish list 5, comment list 8, chat 5; like 6, comment 2, follow 1",
-        streams: &[
-            stream!("GET": 50 feed, 15 feed_in, 8 user, 5 publish_list, 8 comment_list, 5 chat),
-            stream!("POST": 6 like, 2 comment, 1 follow),
-        ],
-        fresh: true,
-        mark: "",
         ..READ
     },
     // Last: its videos change the newest page.
