@@ -33,7 +33,7 @@ use crate::model::{Entry, Order};
 pub(super) const ORDER_LONG: usize = 96;
 /// What then stays.
 const ORDER_KEPT: usize = 64;
-/// Orders of one bucket that are trimmed in one pass, members of one of them, and orders at once: the flush waits meanwhile.
+/// Orders of one bucket that are trimmed in one turn, members of one of them, and orders at once: the flush waits meanwhile.
 const TRIMMED_MAX: usize = 16;
 const DOOMED_MAX: usize = 500;
 const CONCURRENCY: usize = 64;
@@ -149,12 +149,12 @@ pub async fn are_trimmed(run: &Arc<Run>, order: Order, window: &mut Window, memb
     Err(Error::unavailable(format!("the followers of user {user} are being split")))
 }
 
-/// Removes from long orders what Postgres has. `flushed`: up to which place of each bucket that is. Gives how many places
+/// Removes from long orders of some buckets what Postgres has. `flushed`: up to which place of each bucket that is. Gives how many places
 /// were removed.
-pub async fn trim(run: &Arc<Run>, flushed: &[u64]) -> Result<usize> {
+pub async fn trim(run: &Arc<Run>, buckets: &[Bucket], flushed: &[u64]) -> Result<usize> {
     let mut read = Read::new(run);
-    for bucket in run.open_buckets() {
-        read.push(bucket, Command::new("SRANDMEMBER").arg(keys::long(bucket)).arg(TRIMMED_MAX.to_string()));
+    for bucket in buckets {
+        read.push(*bucket, Command::new("SRANDMEMBER").arg(keys::long(*bucket)).arg(TRIMMED_MAX.to_string()));
     }
     let mut long = Vec::new();
     for keys in read.send().await? {

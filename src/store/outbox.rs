@@ -251,21 +251,25 @@ pub async fn missing_mirrors(run: &Arc<Run>, mirror: Bucket, edges: &[Remembered
     Ok((answer.value(0).required_number()?, missing?))
 }
 
-/// The oldest edges that the mirror sides of all buckets remember from before `before`: at most `count` of each bucket.
-pub async fn remembered_before(run: &Arc<Run>, before: u64, count: usize) -> Result<Vec<(Bucket, Vec<Remembered>)>> {
+/// The oldest edges that the mirror sides of some buckets remember from before `before`: at most `count` of each.
+pub async fn remembered_before(
+    run: &Arc<Run>,
+    mirrors: &[Bucket],
+    before: u64,
+    count: usize,
+) -> Result<Vec<(Bucket, Vec<Remembered>)>> {
     let mut read = Read::new(run);
-    let present: Vec<Bucket> = run.open_buckets().collect();
-    for bucket in present.iter().copied() {
+    for bucket in mirrors.iter().copied() {
         let range = Command::new("ZRANGE").arg(keys::recent(bucket)).arg("-inf").arg(format!("({before}"));
         let range = range.arg("BYSCORE").arg("LIMIT").arg("0").arg(count.to_string()).arg("WITHSCORES");
         read.push(bucket, range);
     }
     let replies = read.send().await?;
     let mut remembered = Vec::new();
-    for (bucket, reply) in present.into_iter().zip(&replies) {
+    for (bucket, reply) in mirrors.iter().zip(&replies) {
         let edges = decode_remembered(reply)?;
         if !edges.is_empty() {
-            remembered.push((bucket, edges));
+            remembered.push((*bucket, edges));
         }
     }
     Ok(remembered)

@@ -6,8 +6,8 @@
 //!
 //! A pass: read what lies behind `position` and write it; ask the mirrors what they miss of it and bring that; note
 //! `relayed`. Where more waits than one pass takes, the three go on at once: what the last pass wrote is relayed and what
-//! the next one will write is read while Postgres writes. Streams are trimmed behind `relayed`, keeping a tail for a
-//! Postgres that is put back.
+//! the next one will write is read while Postgres writes. Streams are trimmed behind `relayed` (`sync/trim.rs`), keeping a
+//! tail for a Postgres that is put back.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -20,15 +20,16 @@ use tracing::{debug, info, warn};
 use super::backlog::Backlog;
 use super::batch::{Batch, SHARE};
 use super::durable::Durable;
+use super::trim::Trim;
 use super::{relay, rules};
 use crate::archive::Archive;
 use crate::archive::buckets::{self, BucketRow};
 use crate::archive::flush::{self, Item, Move};
 use crate::crash;
 use crate::error::{Error, Result};
-use crate::id::{self, Bucket};
+use crate::id::Bucket;
 use crate::store::outbox::{self, OutboxEntry};
-use crate::store::{Doubt, Run, Slot, order};
+use crate::store::{Doubt, Run, Slot};
 
 /// How often a server asks whether it is to flush.
 const ELECTION_INTERVAL: Duration = Duration::from_millis(500);
@@ -40,10 +41,6 @@ const SILENCE_MAX: Duration = Duration::from_secs(3);
 /// One pass; a Postgres that hangs is given up, and its session with it.
 const PASS_MAX: Duration = Duration::from_secs(30);
 const DRAIN_POLL: Duration = Duration::from_millis(20);
-/// How often streams are trimmed and mirrors forget.
-const TRIM_INTERVAL: Duration = Duration::from_secs(5);
-/// What streams keep behind `relayed`, while they are not long.
-const TAIL: Duration = Duration::from_secs(300);
 
 pub struct Flusher {
     pub slot: Arc<Slot>,
@@ -80,16 +77,13 @@ impl Flusher {
         }
         debug!("this server flushes the outbox");
         self.expect_no_gap(&session).await?;
-        let mut trimmed_at = Instant::now();
+        let mut trim = Trim::new(self.backlog.entries_max);
         let mut ahead = Ahead::default();
         loop {
             let run = self.slot.run()?;
             let pass = tokio::time::timeout(PASS_MAX, self.pass(&run, &mut session, &mut ahead)).await;
             let more = pass.map_err(|_| Error::unavailable("a pass took too long"))??;
-            if trimmed_at.elapsed() > TRIM_INTERVAL {
-                trimmed_at = Instant::now();
-                self.trim(&run, &mut session).await?;
-            }
+            trim.turn(&run, &mut session).await?;
             if !more {
                 tokio::select! {
                     () = sleep(self.interval) => {}
@@ -161,23 +155,6 @@ impl Flusher {
         crash::point("flush_written");
         Ok(())
     }
-
-    /// Removes what both ends have had for a while, from the streams and from the mirrors' memory.
-    async fn trim(&self, run: &Arc<Run>, session: &mut Session) -> Result<()> {
-        let rows = buckets::positions(session).await?;
-        relay::forget(run, session, &rows).await?;
-        let mut flushed = vec![0; Bucket::COUNT];
-        open_buckets(run, &rows).for_each(|(bucket, row)| flushed[bucket.index()] = row.position);
-        let removed = order::trim(run, &flushed).await?;
-        debug!(removed, "places removed from long orders");
-        // A tail helps a Postgres that is put back; a Redis that fills up helps nobody.
-        let tail = if outbox::length(run).await? > self.backlog.entries_max { Duration::ZERO } else { TAIL };
-        for (bucket, row) in open_buckets(run, &rows).filter(|(bucket, _)| *bucket != Bucket::FEED) {
-            let tail_begins = id::lowest_at(id::unix_ms_of(row.relayed) - tail.as_millis() as i64);
-            outbox::trim(run, bucket, tail_begins).await?;
-        }
-        Ok(())
-    }
 }
 
 /// What a pass leaves to the next where there was more than it could take.
@@ -212,7 +189,10 @@ pub async fn wait_until_written(run: &Arc<Run>, session: &Session) -> Result<Vec
 }
 
 /// The buckets that may be flushed: open, of the epoch that this process was admitted with, and on a node that is there.
-fn open_buckets<'a>(run: &'a Arc<Run>, rows: &'a [BucketRow]) -> impl Iterator<Item = (Bucket, &'a BucketRow)> {
+pub(super) fn open_buckets<'a>(
+    run: &'a Arc<Run>,
+    rows: &'a [BucketRow],
+) -> impl Iterator<Item = (Bucket, &'a BucketRow)> {
     Bucket::all()
         .zip(rows)
         .filter(|(bucket, row)| row.open && row.epoch == run.admission.epoch(*bucket) && run.has(*bucket))

@@ -18,6 +18,7 @@ pub mod register;
 mod relay;
 pub mod rules;
 pub mod sweep;
+mod trim;
 pub mod verify;
 pub mod warmup;
 mod world;

@@ -158,12 +158,17 @@ async fn bring_mirror(run: &Arc<Run>, entry: &OutboxEntry) -> Result<()> {
     }
 }
 
-/// Has the mirrors forget edges that are some seconds old and that their homes have relayed.
-pub(super) async fn forget(run: &Arc<Run>, session: &mut Session, rows: &[BucketRow]) -> Result<()> {
+/// Has mirrors forget edges that are some seconds old and that their homes have relayed.
+pub(super) async fn forget(
+    run: &Arc<Run>,
+    session: &mut Session,
+    mirrors: &[Bucket],
+    rows: &[BucketRow],
+) -> Result<()> {
     let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |age| age.as_millis() as i64);
     let before = id::lowest_at(now_ms - MEMORY.as_millis() as i64);
     let mut seen = Vec::new();
-    for (mirror, edges) in outbox::remembered_before(run, before, BATCH).await? {
+    for (mirror, edges) in outbox::remembered_before(run, mirrors, before, BATCH).await? {
         let relayed = |edge: &Remembered| {
             edge.home()
                 .is_some_and(|home| rules::may_forget(edge.version, &rows[home.index()], run.admission.epoch(home)))
