@@ -1,5 +1,5 @@
-//! The shape of the process: one thread per core, each with its own runtime, listener and connection to Redis, and one
-//! more runtime for whatever no request waits for (relay, covers, sweeping).
+//! The shape of the process: one thread per core, each with its own runtime, listener and connection to Redis; one more
+//! runtime for whatever no request waits for (relay, covers, sweeping); and a thread that Redis tells of changes.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -55,10 +55,11 @@ pub async fn serve(world: World, token_secret: &[u8], mut stop: watch::Receiver<
     };
 
     let slots: Arc<[Arc<Slot>]> = listeners.iter().map(|_| Arc::default()).collect();
-    let runtimes = listeners.iter().map(|_| Builder::new_current_thread().enable_all().build());
-    let runtimes: Vec<Runtime> = runtimes.collect::<std::io::Result<_>>().map_err(Error::internal)?;
-    let background = Handle::current().metrics();
-    let work: Arc<[RuntimeMetrics]> = runtimes.iter().map(Runtime::metrics).chain([background]).collect();
+    let runtime = || Builder::new_current_thread().enable_all().build().map_err(Error::internal);
+    let runtimes: Vec<Runtime> = listeners.iter().map(|_| runtime()).collect::<Result<_>>()?;
+    let watching = runtime()?;
+    let beside = [watching.metrics(), Handle::current().metrics()];
+    let work: Arc<[RuntimeMetrics]> = runtimes.iter().map(Runtime::metrics).chain(beside).collect();
     let mut threads = Vec::new();
     for ((listener, runtime), slot) in listeners.into_iter().zip(runtimes).zip(slots.iter()) {
         let service = Arc::new(Service {
@@ -87,11 +88,16 @@ pub async fn serve(world: World, token_secret: &[u8], mut stop: watch::Receiver<
     }
 
     let background = Arc::new(Slot::default());
+    let watch = world.gate.clone().watch(background.clone(), world.marks.clone());
+    // Ends with the process.
+    std::thread::Builder::new()
+        .name("watch".into())
+        .spawn(move || watching.block_on(watch))
+        .map_err(Error::internal)?;
     let orphan_age = config.orphan_age_s;
     let tasks = [
         tokio::spawn(supervise(world.gate.clone(), background.clone())),
         tokio::spawn(recoverer::work(world.gate.clone())),
-        tokio::spawn(world.gate.clone().watch(background.clone(), world.marks.clone())),
         tokio::spawn(pending::relay(
             background.clone(),
             world.archive.clone(),

@@ -33,7 +33,7 @@ const COMMANDS_IN_FLIGHT_MAX: usize = 50_000;
 /// The library's pipeline copies every command, and waits for each to be queued; a few go faster without it.
 const SENT_SINGLY_MAX: usize = 4;
 /// Turns of Redis' loop whose changes may wait to be taken; more of them are [`Told::TooMuch`].
-const CHANGES_WAITING_MAX: usize = 1_024;
+const CHANGES_WAITING_MAX: usize = 4_096;
 /// Nobody publishes there: what a subscriber does not take in time Redis bounds (`client-output-buffer-limit pubsub`),
 /// what it tells others of their keys it does not.
 const IDLE_CHANNEL: &str = "riffle";

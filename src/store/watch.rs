@@ -32,8 +32,12 @@ const CONFIRM_INTERVAL_MIN: Duration = Duration::from_millis(10);
 const CONFIRM_INTERVAL_MAX: Duration = Duration::from_millis(100);
 /// So many intervals in that time: one that is late loses nothing.
 const CONFIRMED_IN_AGE: u32 = 3;
+/// Redis tells of each turn of its loop, thousands of times a second: to wake up for each of them would cost a quarter of
+/// what serving does. Where it tells of one soon after another, what comes in this time waits in the socket.
+const GATHERED: Duration = Duration::from_millis(2);
 
-/// Keeps a watch over what `slot` has, for ever. `timeout`: longest wait for an answer.
+/// Keeps a watch over what `slot` has, for ever. `timeout`: longest wait for an answer. To be run on a thread of its own,
+/// which is put to sleep.
 pub async fn keep(redis: &Address, timeout: Duration, slot: &Slot, marks: &Marks) {
     let mut delay = RETRY_DELAY_MIN;
     loop {
@@ -121,9 +125,7 @@ impl Watcher {
             let floors: Vec<u64> = buckets.iter().map(|bucket| admission.floor(*bucket)).collect();
             let heads = take_until(&mut changes, heads(&client, &buckets), vigil, marks).await??;
             // What stood before the answer has come, but may not have been taken.
-            while let Some(told) = changes.at_once()? {
-                mark(told, vigil, marks);
-            }
+            mark_waiting(&mut changes, vigil, marks)?;
             let mut heads = buckets.iter().zip(floors).zip(heads);
             if heads.all(|((bucket, floor), head)| admission.is_as_admitted(*bucket, floor, head)) {
                 vigil.confirm(place, asked_at);
@@ -141,12 +143,27 @@ async fn take_until<T>(
     marks: &Marks,
 ) -> Result<T> {
     tokio::pin!(done);
+    let mut told_at: Option<Instant> = None;
     loop {
         tokio::select! {
             done = &mut done => return Ok(done),
-            told = changes.next() => mark(told?, vigil, marks),
+            told = changes.next() => {
+                mark(told?, vigil, marks);
+                mark_waiting(changes, vigil, marks)?;
+                if told_at.is_some_and(|at| at.elapsed() < GATHERED) {
+                    std::thread::sleep(GATHERED);
+                }
+                told_at = Some(Instant::now());
+            }
         }
     }
+}
+
+fn mark_waiting(changes: &mut Changes, vigil: &Vigil, marks: &Marks) -> Result<()> {
+    while let Some(told) = changes.at_once()? {
+        mark(told, vigil, marks);
+    }
+    Ok(())
 }
 
 fn mark(told: Told, vigil: &Vigil, marks: &Marks) {

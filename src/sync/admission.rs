@@ -202,7 +202,7 @@ impl Gate {
         *self.obstacle.lock().unwrap_or_else(PoisonError::into_inner) = state;
     }
 
-    /// Keeps a watch over what `slot` has, for ever.
+    /// Keeps a watch over what `slot` has, for ever, on a thread of its own.
     pub async fn watch(self: Arc<Gate>, slot: Arc<Slot>, marks: Arc<Marks>) {
         store::watch::keep(&self.redis, self.redis_timeout, &slot, &marks).await;
     }
