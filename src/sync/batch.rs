@@ -40,9 +40,24 @@ impl Batch {
         if !self.is_full() {
             return Ok(Batch::default());
         }
-        let mut after = self.after.clone();
-        after.extend(self.entries.iter().map(|entry| (entry.bucket, entry.position)));
-        Batch::read(run, after, (ENTRIES / self.behind).min(SHARE_MAX)).await
+        Batch::read(run, self.ends(), (ENTRIES / self.behind).min(SHARE_MAX)).await
+    }
+
+    /// Takes along what comes behind it. Of a bucket whose outbox another one has flushed in between, nothing.
+    pub(super) fn append(&mut self, next: Batch) {
+        let ends = self.ends();
+        let is_next = |bucket: &Bucket| ends.get(bucket).is_none_or(|end| next.after.get(bucket) == Some(end));
+        self.entries.extend(next.entries.into_iter().filter(|entry| is_next(&entry.bucket)));
+        for (bucket, after) in next.after {
+            self.after.entry(bucket).or_insert(after);
+        }
+    }
+
+    /// Where it ends in each bucket.
+    fn ends(&self) -> BTreeMap<Bucket, u64> {
+        let mut ends = self.after.clone();
+        ends.extend(self.entries.iter().map(|entry| (entry.bucket, entry.position)));
+        ends
     }
 
     /// Whether there is more than it could take.
@@ -58,5 +73,33 @@ impl Batch {
     /// Whether all of a bucket before this batch is relayed.
     pub(super) fn is_next_to_relay(&self, bucket: Bucket, rows: &[BucketRow]) -> bool {
         self.after.get(&bucket).is_some_and(|after| rules::is_next_to_relay(*after, &rows[bucket.index()]))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn batch(after: &[(u16, u64)], entries: &[(u16, u64)]) -> Batch {
+        let bucket = |number: u16| Bucket::new(number).unwrap();
+        let after = after.iter().map(|(number, position)| (bucket(*number), *position)).collect();
+        let entry = |(number, position): &(u16, u64)| OutboxEntry {
+            bucket: bucket(*number),
+            position: *position,
+            fields: Vec::new(),
+            change: None,
+        };
+        Batch { entries: entries.iter().map(entry).collect(), after, behind: 0 }
+    }
+
+    #[test]
+    fn only_what_comes_next_is_taken_along() {
+        let mut written = batch(&[(1, 0), (2, 0)], &[(1, 10), (2, 10)]);
+        // Of the second bucket another server has flushed 11, and of the third nothing was known.
+        written.append(batch(&[(1, 10), (2, 11), (3, 5)], &[(1, 20), (2, 20), (3, 20)]));
+        let taken: Vec<(u16, u64)> =
+            written.entries.iter().map(|entry| (entry.bucket.number(), entry.position)).collect();
+        assert_eq!(taken, [(1, 10), (2, 10), (1, 20), (3, 20)]);
+        assert_eq!(written.after, batch(&[(1, 0), (2, 0), (3, 5)], &[]).after);
     }
 }

@@ -4,12 +4,11 @@
 //! relies on there being one. The position up to which an outbox is flushed lies in Postgres and moves with the rows, so
 //! any crash replays harmlessly: rows are states with versions, and an older one never wins.
 //!
-//! A pass: read what lies behind `position` and write it; ask the mirrors what they miss of it and bring that; note
-//! `relayed`. Where more waits than one pass takes, the three go on at once: what the last pass wrote is relayed and what
-//! the next one will write is read while Postgres writes. Streams are trimmed behind `relayed` (`sync/trim.rs`), keeping a
-//! tail for a Postgres that is put back.
+//! A pass: read what lies behind `position` and write it; at least once a second, ask the mirrors what they miss of it and
+//! bring that; note `relayed`. Where more waits than one pass takes, the three go on at once: what the last pass wrote is
+//! relayed and what the next one will write is read while Postgres writes. Streams are trimmed behind `relayed`
+//! (`sync/trim.rs`), keeping a tail for a Postgres that is put back.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -41,6 +40,10 @@ const SILENCE_MAX: Duration = Duration::from_secs(3);
 /// One pass; a Postgres that hangs is given up, and its session with it.
 const PASS_MAX: Duration = Duration::from_secs(30);
 const DRAIN_POLL: Duration = Duration::from_millis(20);
+/// So many entries are relayed as soon as they are written; more wait up to this time for others, as asking a mirror for ten
+/// edges costs little more than asking it for one.
+const RELAYED_AT_ONCE: usize = 16;
+const RELAY_INTERVAL: Duration = Duration::from_secs(1);
 
 pub struct Flusher {
     pub slot: Arc<Slot>,
@@ -114,30 +117,31 @@ impl Flusher {
             // A server that nobody asks anything would else find nothing to flush for ever.
             run.admission.doubt(Doubt::MovedOn);
         }
-        let Ahead { written, read } = std::mem::take(ahead);
+        let Ahead { mut written, read, relayed_at } = std::mem::take(ahead);
         let positions = open_buckets(run, &rows).map(|(bucket, row)| (bucket, row.position)).collect();
         let batch = if read.is_behind(&positions) { read } else { Batch::read(run, positions, SHARE).await? };
         let left_over = left_over(run, &rows, &written).await?;
-        let in_turn = written.entries.iter().filter(|entry| written.is_next_to_relay(entry.bucket, &rows));
-        let to_relay: Vec<&OutboxEntry> = left_over.entries.iter().chain(in_turn).collect();
-        let (relayed, (), next) = tokio::try_join!(
-            relay::relay(run, &to_relay, self.feed_window),
-            self.write(session, &batch, &rows),
-            batch.read_next(run),
-        )?;
-        relayed.note(run, session).await?;
         if batch.is_full() {
-            *ahead = Ahead { written: batch, read: next };
+            let to_relay = to_relay(&left_over, &written, &rows);
+            let (relayed, (), next) = tokio::try_join!(
+                relay::relay(run, &to_relay, self.feed_window),
+                self.write(session, &batch, &rows),
+                batch.read_next(run),
+            )?;
+            relayed.note(run, session).await?;
+            *ahead = Ahead { written: batch, read: next, relayed_at: Instant::now() };
             return Ok(true);
         }
 
-        // Where something was left over or held back, what was just written waits for the next pass, or it would be noted
-        // as relayed over the heads of what is not.
-        let mut waiting: BTreeSet<Bucket> = left_over.entries.iter().map(|entry| entry.bucket).collect();
-        waiting.extend(relayed.held_back.keys());
-        let to_relay: Vec<&OutboxEntry> =
-            batch.entries.iter().filter(|entry| !waiting.contains(&entry.bucket)).collect();
-        relay::relay(run, &to_relay, self.feed_window).await?.note(run, session).await?;
+        self.write(session, &batch, &rows).await?;
+        written.append(batch);
+        let may_wait = written.entries.len() > RELAYED_AT_ONCE && relayed_at.elapsed() < RELAY_INTERVAL;
+        if may_wait && left_over.entries.is_empty() {
+            *ahead = Ahead { written, relayed_at, ..Ahead::default() };
+            return Ok(false);
+        }
+        let relayed = relay::relay(run, &to_relay(&left_over, &written, &rows), self.feed_window).await?;
+        relayed.note(run, session).await?;
         // What is held back is tried again at leisure.
         Ok(left_over.is_full() && relayed.held_back.is_empty())
     }
@@ -157,13 +161,26 @@ impl Flusher {
     }
 }
 
-/// What a pass leaves to the next where there was more than it could take.
-#[derive(Default)]
+/// What a pass leaves to the next.
 struct Ahead {
     /// To be relayed.
     written: Batch,
-    /// To be written.
+    /// To be written, where there was more than the pass could take.
     read: Batch,
+    relayed_at: Instant,
+}
+
+impl Default for Ahead {
+    fn default() -> Ahead {
+        Ahead { written: Batch::default(), read: Batch::default(), relayed_at: Instant::now() }
+    }
+}
+
+/// What was left over, and of what was written that which comes next. The rest is left over next time, or it would be noted
+/// as relayed over the heads of what is not.
+fn to_relay<'a>(left_over: &'a Batch, written: &'a Batch, rows: &[BucketRow]) -> Vec<&'a OutboxEntry> {
+    let in_turn = written.entries.iter().filter(|entry| written.is_next_to_relay(entry.bucket, rows));
+    left_over.entries.iter().chain(in_turn).collect()
 }
 
 /// What a relay that died or was held back left: normally nothing. `written` is relayed in its turn.

@@ -18,12 +18,12 @@ type Rows = [BucketRow; BUCKETS];
 type Links = [Option<Link>; BUCKETS];
 type HeldBack = BTreeMap<Bucket, u64>;
 
-/// What a pass leaves to the next where there was more than it could take.
+/// What a pass leaves to the next.
 #[derive(Default)]
 struct Ahead {
     /// To be relayed.
     written: Batch,
-    /// To be written.
+    /// To be written, where there was more than the pass could take.
     read: Batch,
 }
 
@@ -48,54 +48,50 @@ pub async fn serve(world: &World, server: usize) -> Result<()> {
     }
 }
 
-/// Writes what lies behind `position`, brings the mirrors after it, notes `relayed`. Where more waits, what the last pass
-/// wrote is relayed and what the next one will write is read meanwhile.
+/// Writes what lies behind `position`; brings the mirrors after it and notes `relayed`, or leaves that to a later pass. Where
+/// more waits, what the last pass wrote is relayed and what the next one will write is read meanwhile.
 async fn pass(world: &World, server: usize, ahead: &mut Ahead) -> Result<()> {
     let rows = world.query(|postgres| postgres.buckets).await?;
     let links = open_links(world, server, &rows)?;
 
-    let Ahead { written, read } = std::mem::take(ahead);
+    let Ahead { mut written, read } = std::mem::take(ahead);
     let positions: BTreeMap<usize, u64> =
         links.iter().flatten().map(|link| (link.bucket, rows[link.bucket].position)).collect();
     let is_next = read.after == positions || (!read.entries.is_empty() && !world.keeps(Rule::WhatWasReadAheadIsNext));
     let batch = if is_next { read } else { Batch::read(world, server, &links, positions, share(world)).await? };
     let left_over = left_over(world, server, &links, &rows, &written).await?;
-    let in_turn = written.entries.iter().filter(|entry| written.is_next_to_relay(world, home_of(world, entry), &rows));
-    let to_relay: Vec<Decision> = left_over.iter().chain(in_turn).copied().collect();
-
-    let mut relayed = Relayed::default();
-    let mut next = Batch::default();
-    let relaying = async {
-        relayed = relay(world, server, &links, &to_relay).await?;
-        Ok(())
-    };
-    let reading = async {
-        if batch.is_full {
-            let mut after = batch.after.clone();
-            after.extend(batch.entries.iter().map(|entry| (home_of(world, entry), entry.version)));
-            next = Batch::read(world, server, &links, after, share(world)).await?;
-        }
-        Ok(())
-    };
-    Together::new(world, [Box::pin(relaying), Box::pin(write(world, &batch, &rows)), Box::pin(reading)]).await?;
-    relayed.note(world, &links).await?;
     if batch.is_full {
+        let to_relay = to_relay(world, &left_over, &written, &rows);
+        let mut relayed = Relayed::default();
+        let mut next = Batch::default();
+        let relaying = async {
+            relayed = relay(world, server, &links, &to_relay).await?;
+            Ok(())
+        };
+        let reading = async {
+            next = Batch::read(world, server, &links, batch.ends(world), share(world)).await?;
+            Ok(())
+        };
+        Together::new(world, [Box::pin(relaying), Box::pin(write(world, &batch, &rows)), Box::pin(reading)]).await?;
+        relayed.note(world, &links).await?;
         *ahead = Ahead { written: batch, read: next };
         return Ok(());
     }
 
-    // Where something was left over or held back, what was just written waits for the next pass, or it would be noted
-    // as relayed over the heads of what is not.
-    let mut waiting: Vec<usize> = Vec::new();
-    if world.keeps(Rule::WhatIsWrittenWaitsForWhatIsLeftOver) {
-        waiting.extend(left_over.iter().map(|entry| home_of(world, entry)));
+    write(world, &batch, &rows).await?;
+    written.append(world, batch);
+    if left_over.is_empty() && world.whim(2) == 0 {
+        *ahead = Ahead { written, ..Ahead::default() };
+        return Ok(());
     }
-    if world.keeps(Rule::WhatIsWrittenWaitsForWhatIsHeldBack) {
-        waiting.extend(relayed.held_back.keys().map(|bucket| bucket.index()));
-    }
-    let mut to_relay = batch.entries;
-    to_relay.retain(|entry| !waiting.contains(&home_of(world, entry)));
+    let to_relay = to_relay(world, &left_over, &written, &rows);
     relay(world, server, &links, &to_relay).await?.note(world, &links).await
+}
+
+/// What was left over, and of what was written that which comes next: the rest is left over next time.
+fn to_relay(world: &World, left_over: &[Decision], written: &Batch, rows: &Rows) -> Vec<Decision> {
+    let in_turn = written.entries.iter().filter(|entry| written.is_next_to_relay(world, home_of(world, entry), rows));
+    left_over.iter().chain(in_turn).copied().collect()
 }
 
 async fn write(world: &World, batch: &Batch, rows: &Rows) -> Result<()> {
@@ -161,6 +157,27 @@ impl Batch {
             batch.entries.extend(entries);
         }
         Ok(batch)
+    }
+
+    /// Takes along what comes behind it. Of a bucket whose outbox another one has flushed in between, nothing.
+    fn append(&mut self, world: &World, next: Batch) {
+        let ends = self.ends(world);
+        let keeps_order = world.keeps(Rule::WhatIsRelayedTogetherLiesTogether);
+        let is_next = |bucket: usize| match ends.get(&bucket) {
+            Some(end) => next.after.get(&bucket) == Some(end) || !keeps_order,
+            None => true,
+        };
+        self.entries.extend(next.entries.iter().copied().filter(|entry| is_next(home_of(world, entry))));
+        for (bucket, after) in next.after {
+            self.after.entry(bucket).or_insert(after);
+        }
+    }
+
+    /// Where it ends in each bucket.
+    fn ends(&self, world: &World) -> BTreeMap<usize, u64> {
+        let mut ends = self.after.clone();
+        ends.extend(self.entries.iter().map(|entry| (home_of(world, entry), entry.version)));
+        ends
     }
 
     /// Whether all of a bucket before this batch is relayed.

@@ -34,12 +34,10 @@ rules! {
     AFlushDemandsItsPosition,
     /// `relayed` does not pass an entry whose mirror could not be brought.
     WhatIsMissingIsHeldBack,
-    /// What was just written waits where something before it is left over: `relayed` would pass that.
-    WhatIsWrittenWaitsForWhatIsLeftOver,
-    /// ... or held back.
-    WhatIsWrittenWaitsForWhatIsHeldBack,
-    /// What an earlier pass wrote is relayed in its turn only if all before it is.
+    /// What was written is relayed in its turn only if all before it is: `relayed` would pass what is left over.
     WhatWasWrittenIsRelayedInTurn,
+    /// What several passes wrote is relayed as one only if nothing lies between.
+    WhatIsRelayedTogetherLiesTogether,
     /// What was read ahead is written only if it is what lies behind the positions by now.
     WhatWasReadAheadIsNext,
     /// What the relay brought to a mirror is confirmed by a later call, whose id lies behind the bringing.
@@ -132,6 +130,10 @@ impl Rules {
 ///   (1 to 2), `WhatIsFencedIsClosed` (2) and `DrainedIsWhatIsStillClosed` (18): each was seen to break a promise on two nodes,
 ///   from other seeds and with slightly other steps than today's.
 ///
+/// Nothing broke within 150 million steps on one node, and 20 on three buckets, without
+/// - `WhatIsRelayedTogetherLiesTogether`: another server must flush, and die before it relays, between two passes of one that
+///   keeps what it wrote, and handlers must have died on what lies between.
+///
 /// Nothing broke within 4 (the first) to 12 million steps without
 /// - `ClosingRespectsTheNewer`: whoever closes what a newer recovery has opened is refused by Postgres at his next step there,
 ///   and costs one more recovery;
@@ -147,12 +149,10 @@ pub const NEEDED: &[(&[Rule], &Layout, u64)] = &[
     (&[Rule::AFlushDemandsItsEpoch], &THREE_BUCKETS, 4852),
     (&[Rule::AFlushDemandsItsPosition, Rule::NewerRowsWin], &ONE_NODE, 1),
     (&[Rule::WhatIsMissingIsHeldBack], &TWO_NODES, 39),
-    (&[Rule::WhatIsWrittenWaitsForWhatIsLeftOver], &THREE_BUCKETS, 26499),
-    (&[Rule::WhatIsWrittenWaitsForWhatIsHeldBack], &THREE_BUCKETS, 1838),
     (&[Rule::WhatWasWrittenIsRelayedInTurn], &THREE_BUCKETS, 1016),
     (&[Rule::WhatWasReadAheadIsNext], &THREE_BUCKETS, 6105),
     (&[Rule::WhatWasBroughtIsConfirmed], &ONE_NODE, 4026),
-    (&[Rule::ARelayDemandsItsEpochs], &ONE_NODE, 42682),
+    (&[Rule::ARelayDemandsItsEpochs], &THREE_BUCKETS, 52418),
     (&[Rule::TrimmingWaitsForTheRelay], &THREE_BUCKETS, 1333),
     (&[Rule::OnlyWhatIsRelayedIsForgotten], &TWO_NODES, 24),
     (&[Rule::WhatIsBehindIsOutOfOrder], &TWO_NODES, 724),
