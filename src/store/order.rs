@@ -149,8 +149,8 @@ pub async fn are_trimmed(run: &Arc<Run>, order: Order, window: &mut Window, memb
     Err(Error::unavailable(format!("the followers of user {user} are being split")))
 }
 
-/// Removes from long orders of some buckets what Postgres has. `flushed`: up to which place of each bucket that is. Gives how many places
-/// were removed.
+/// Removes from long orders of some buckets what Postgres has. `flushed`: up to which place of each bucket that is. Gives
+/// how many places were removed.
 pub async fn trim(run: &Arc<Run>, buckets: &[Bucket], flushed: &[u64]) -> Result<usize> {
     let mut read = Read::new(run);
     for bucket in buckets {

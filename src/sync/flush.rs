@@ -4,7 +4,7 @@
 //! relies on there being one. The position up to which an outbox is flushed lies in Postgres and moves with the rows, so
 //! any crash replays harmlessly: rows are states with versions, and an older one never wins.
 //!
-//! A pass: read what lies behind `position` and write it; at least once a second, ask the mirrors what they miss of it and
+//! A pass: read what lies behind `position` and write it; at least twice a second, ask the mirrors what they miss of it and
 //! bring that; note `relayed`. Where more waits than one pass takes, the three go on at once: what the last pass wrote is
 //! relayed and what the next one will write is read while Postgres writes. Streams are trimmed behind `relayed`
 //! (`sync/trim.rs`), keeping a tail for a Postgres that is put back.
@@ -43,7 +43,7 @@ const DRAIN_POLL: Duration = Duration::from_millis(20);
 /// So many entries are relayed as soon as they are written; more wait up to this time for others, as asking a mirror for ten
 /// edges costs little more than asking it for one.
 const RELAYED_AT_ONCE: usize = 16;
-const RELAY_INTERVAL: Duration = Duration::from_secs(1);
+const RELAY_INTERVAL: Duration = Duration::from_millis(500);
 
 pub struct Flusher {
     pub slot: Arc<Slot>,
