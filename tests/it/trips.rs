@@ -67,6 +67,20 @@ impl Counter {
         assert_eq!(code(&answer), 0, "{path}: {answer}");
         (self.so_far()[connection] - before, answer)
     }
+
+    /// The trips of requests until two in a row need none, and what was answered. Redis may tell of a change when what it
+    /// changed has been read anew: then that is read once more.
+    async fn until_known(&self, connection: usize, caller: &mut Caller, path: &str) -> (u64, Vec<serde_json::Value>) {
+        let (mut trips, mut in_a_row, mut answers) = (0, 0, Vec::new());
+        while in_a_row < 2 {
+            let (needed, answer) = self.of(connection, caller, path).await;
+            trips += needed;
+            in_a_row = if needed == 0 { in_a_row + 1 } else { 0 };
+            answers.push(answer);
+            assert!(answers.len() < 10, "{path}: {trips} trips and no end");
+        }
+        (trips, answers)
+    }
 }
 
 async fn forward(client: TcpStream, mut redis: UnixStream, trips: Arc<AtomicU64>, server: Arc<AtomicU32>) {
@@ -245,22 +259,17 @@ async fn a_page_costs_few_round_trips_and_a_long_list_no_more_than_a_short_one()
     assert_eq!(code(&caller.follow(&reader, owner.id, true).await), 0);
     assert_eq!(counter.of(connection, &mut caller, "/douyin/feed/").await.0, 1);
     let page = format!("/douyin/feed/?token={}", reader.token);
-    let mut pages = Vec::new();
-    for trips in [1, 1, 0, 0] {
-        let (needed, page) = counter.of(connection, &mut caller, &page).await;
-        assert_eq!(needed, trips);
-        pages.push(page);
-    }
+    let (trips, pages) = counter.until_known(connection, &mut caller, &page).await;
+    assert!((2..=3).contains(&trips), "{trips} trips");
     let of_owner = |page: &serde_json::Value| {
         let videos = entries(page, "video_list").iter().filter(|video| video["author"]["id"] == owner.id);
         videos.map(|video| (video["author"]["is_follow"] == true, video["is_favorite"] == true)).collect::<Vec<_>>()
     };
     assert!(pages.iter().all(|page| of_owner(page) == [(true, false)]), "{pages:?}");
     assert_eq!(code(&caller.favorite(&reader, video, true).await), 0);
-    for trips in [2, 0] {
-        let (needed, page) = counter.of(connection, &mut caller, &page).await;
-        assert_eq!((needed, of_owner(&page)), (trips, vec![(true, true)]));
-    }
+    let (trips, pages) = counter.until_known(connection, &mut caller, &page).await;
+    assert!((2..=3).contains(&trips), "{trips} trips");
+    assert!(pages.iter().all(|page| of_owner(page) == [(true, true)]), "{pages:?}");
     let mut feed = async |query: &str| counter.of(connection, &mut caller, &format!("/douyin/feed/?{query}")).await.0;
     assert_eq!(feed(&token).await, 1);
     // What was changed here is read again, and the authors are known by now.
