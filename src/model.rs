@@ -1,7 +1,5 @@
 //! Users and videos: as the stores hand them about, and as the API shows them (every field always there).
 
-use serde::Serialize;
-
 use crate::id::{UserId, VideoId};
 
 /// What a user registered with.
@@ -23,22 +21,6 @@ pub struct VideoRecord {
     pub object: String,
     /// Whether its cover has been made.
     pub cover: bool,
-}
-
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct User {
-    pub id: UserId,
-    pub name: String,
-    pub follow_count: u64,
-    pub follower_count: u64,
-    /// Whether the viewer follows this user.
-    pub is_follow: bool,
-    pub total_favorited: u64,
-    pub work_count: u64,
-    pub favorite_count: u64,
-    pub avatar: String,
-    pub background_image: String,
-    pub signature: String,
 }
 
 /// What Redis holds, in parts that can be loaded apart from each other.

@@ -10,21 +10,14 @@ use crate::error::{Code, Error, Result};
 use crate::feed::writer::{USER_BYTES, Writer};
 use crate::http::{Request, TextKind, check_text, format_date};
 use crate::id::{UserId, VideoId};
-use crate::model::{CommentRecord, User};
-use crate::store::{Run, Sight, Timeline, comment as store};
+use crate::model::CommentRecord;
+use crate::store::seen::SeenUser;
+use crate::store::{Sight, Timeline, comment as store};
 
-#[derive(Serialize)]
-pub(super) struct Comment {
-    id: u64,
-    user: User,
-    content: String,
-    /// `2023-04-05 22:29:01`
-    create_date: String,
-}
-
+/// What a failed action shows.
 #[derive(Serialize, Default)]
-pub(super) struct CommentAnswer {
-    comment: Option<Comment>,
+pub(super) struct NoComment {
+    comment: Option<()>,
 }
 
 /// What a failed list of comments shows.
@@ -38,22 +31,24 @@ pub(super) struct NoComments {
 /// What most comments take beside their author.
 const COMMENT_BYTES: usize = 160;
 
-pub(super) async fn action(service: &Service, request: &mut Request) -> Result<CommentAnswer> {
+pub(super) async fn action(service: &Service, request: &mut Request) -> Result<Vec<u8>> {
     let params = service.params(request).await?;
     let viewer = service.tokens.verify(params.token())?;
     let video = VideoId(params.required_id("video_id")?);
-    let comment = match params.integer("action_type")? {
+    match params.integer("action_type")? {
         Some(1) => {
             let text = params.required_text("comment_text")?;
             check_text("comment_text", text, 1..=512, TextKind::Text)?;
             let run = service.run_to_write()?;
             // Whatever could fail is asked first: the comment is the last step. Nobody follows himself: no flag.
-            let author = author(service, &run, viewer, None).await?;
+            let mut sight = Sight::begin(&service.cards, &run, None);
+            sight.see(&[], &[viewer]).await?;
+            let author = sight.user(viewer).ok_or(Code::NoUser)?;
             let added = store::add(&run, video, viewer, text).await;
             service.marks.changed([video.0]);
             let id = added?;
             service.settle(&run, video.bucket(), id).await?;
-            shown(service, CommentRecord { id, user: viewer, text: text.to_owned() }, author)
+            answer(service, &CommentRecord { id, user: viewer, text: text.to_owned() }, &author)
         }
         Some(2) => {
             // Some clients send -1 for "none".
@@ -64,12 +59,19 @@ pub(super) async fn action(service: &Service, request: &mut Request) -> Result<C
             service.marks.changed([video.0]);
             let (version, deleted) = deleted?;
             service.settle(&run, video.bucket(), version).await?;
-            let author = author(service, &run, deleted.user, Some(viewer)).await?;
-            shown(service, deleted, author)
+            let mut sight = Sight::begin(&service.cards, &run, Some(viewer));
+            sight.see(&[], &[deleted.user]).await?;
+            answer(service, &deleted, &sight.user(deleted.user).ok_or(Code::NoUser)?)
         }
-        _ => return Err(Error::parameter("action_type: 1 to comment, 2 to delete")),
-    };
-    Ok(CommentAnswer { comment: Some(comment) })
+        _ => Err(Error::parameter("action_type: 1 to comment, 2 to delete")),
+    }
+}
+
+fn answer(service: &Service, comment: &CommentRecord, author: &SeenUser<'_>) -> Result<Vec<u8>> {
+    let mut writer = Writer::begin(USER_BYTES + COMMENT_BYTES);
+    writer.raw(r#","comment":"#);
+    write(&mut writer, service, comment, author)?;
+    Ok(writer.end())
 }
 
 pub(super) async fn list(service: &Service, request: &mut Request) -> Result<Vec<u8>> {
@@ -88,30 +90,20 @@ pub(super) async fn list(service: &Service, request: &mut Request) -> Result<Vec
     writer.array(r#","comment_list":"#, comments, |writer, comment| {
         let author = sight.user(comment.user);
         let author = author.ok_or_else(|| Error::internal(format!("comment {} has no author", comment.id)))?;
-        writer.number(r#"{"id":"#, comment.id);
-        writer.raw(r#","user":"#);
-        writer.user(author.user, author.is_followed)?;
-        writer.string(r#","content":"#, &comment.text)?;
-        writer.string(r#","create_date":"#, &create_date(service, comment.id))?;
-        writer.raw("}");
-        Ok(())
+        write(writer, service, comment, &author)
     })?;
     more.write(&mut writer);
     Ok(writer.end())
 }
 
-/// The author of one comment, in the eyes of a viewer; an unknown one is 100006.
-async fn author(service: &Service, run: &Arc<Run>, id: UserId, viewer: Option<UserId>) -> Result<User> {
-    let mut sight = Sight::begin(&service.cards, run, viewer);
-    sight.see(&[], &[id]).await?;
-    let author = sight.user(id).ok_or(Code::NoUser)?;
-    Ok(view::user(author.user, author.is_followed))
-}
-
-fn shown(service: &Service, comment: CommentRecord, user: User) -> Comment {
-    Comment { id: comment.id, user, content: comment.text, create_date: create_date(service, comment.id) }
-}
-
-fn create_date(service: &Service, comment: u64) -> String {
-    format_date(view::shown_ms(comment), service.config.utc_offset)
+fn write(writer: &mut Writer, service: &Service, comment: &CommentRecord, author: &SeenUser<'_>) -> Result<()> {
+    writer.number(r#"{"id":"#, comment.id);
+    writer.raw(r#","user":"#);
+    writer.user(author)?;
+    writer.string(r#","content":"#, &comment.text)?;
+    // `2023-04-05 22:29:01`
+    let create_date = format_date(view::shown_ms(comment.id), service.config.utc_offset);
+    writer.string(r#","create_date":"#, &create_date)?;
+    writer.raw("}");
+    Ok(())
 }

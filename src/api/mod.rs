@@ -27,8 +27,9 @@ use tokio::sync::{Notify, Semaphore};
 use tokio::time::timeout;
 use tracing::{debug, error, warn};
 
-use self::comment::NoComments;
+use self::comment::{NoComment, NoComments};
 use self::list::{NoUsers, NoVideos};
+use self::user::NoUser;
 use crate::archive::Archive;
 use crate::auth::password::Passwords;
 use crate::auth::token::Tokens;
@@ -207,13 +208,13 @@ fn dispatch<'a>(service: &'a Service, request: &'a mut Request, endpoint: Endpoi
     match endpoint {
         Endpoint::Register => answered(user::register(service, request)).boxed(),
         Endpoint::Login => answered(user::login(service, request)).boxed(),
-        Endpoint::User => answered(user::user(service, request)).boxed(),
+        Endpoint::User => written::<NoUser>(user::user(service, request)).boxed(),
         Endpoint::Publish => answered(publish::action(service, request)).boxed(),
         Endpoint::PublishList => written::<NoVideos>(publish::list(service, request)).boxed(),
         Endpoint::Feed => feed::answered(service, request).boxed(),
         Endpoint::Favorite => answered(favorite::action(service, request)).boxed(),
         Endpoint::FavoriteList => written::<NoVideos>(favorite::list(service, request)).boxed(),
-        Endpoint::Comment => answered(comment::action(service, request)).boxed(),
+        Endpoint::Comment => written::<NoComment>(comment::action(service, request)).boxed(),
         Endpoint::CommentList => written::<NoComments>(comment::list(service, request)).boxed(),
         Endpoint::Relation => answered(relation::action(service, request)).boxed(),
         Endpoint::FollowList => written::<NoUsers>(relation::list(service, request, Order::Followed)).boxed(),

@@ -58,12 +58,12 @@ pub(super) async fn friends(service: &Service, request: &mut Request) -> Result<
     let ids: Vec<UserId> = friends.iter().map(|entry| UserId(entry.id)).collect();
     sight.see(&[], &ids).await?;
     let seen: Vec<_> = ids.into_iter().filter_map(|id| sight.user(id)).collect();
-    let shown: Vec<UserId> = seen.iter().map(|seen| seen.user.id).collect();
+    let shown: Vec<UserId> = seen.iter().map(|seen| seen.card.user.id).collect();
     let newest = message::newest(&run, viewer, &shown).await?;
     let mut writer = Writer::begin(seen.len() * (USER_BYTES + MESSAGE_BYTES));
     writer.array(r#","user_list":"#, seen.iter().zip(newest), |writer, (seen, newest)| {
         writer.raw("{");
-        writer.user_fields(seen.user, seen.is_followed)?;
+        writer.user_fields(seen)?;
         // The latest message between the two; empty where there is none.
         writer.string(r#","message":"#, newest.as_ref().map_or("", |newest| &newest.text))?;
         // 0: the viewer received it, 1: he sent it.

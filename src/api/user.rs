@@ -2,13 +2,14 @@
 
 use serde::Serialize;
 
-use super::{Service, view};
+use super::Service;
 use crate::archive::users;
 use crate::auth::name;
 use crate::error::{Code, Error, Result};
+use crate::feed::writer::{USER_BYTES, Writer};
 use crate::http::{Params, Request, TextKind, check_text};
 use crate::id::UserId;
-use crate::model::{Registered, User};
+use crate::model::Registered;
 use crate::store::{Home, Sight};
 use crate::sync::register as sync;
 
@@ -26,9 +27,10 @@ impl Default for AccountAnswer {
     }
 }
 
+/// What a failed profile shows.
 #[derive(Serialize, Default)]
-pub(super) struct UserAnswer {
-    user: Option<User>,
+pub(super) struct NoUser {
+    user: Option<()>,
 }
 
 pub(super) async fn register(service: &Service, request: &mut Request) -> Result<AccountAnswer> {
@@ -64,7 +66,7 @@ pub(super) async fn login(service: &Service, request: &mut Request) -> Result<Ac
     account(service, found.id)
 }
 
-pub(super) async fn user(service: &Service, request: &mut Request) -> Result<UserAnswer> {
+pub(super) async fn user(service: &Service, request: &mut Request) -> Result<Vec<u8>> {
     let params = service.params(request).await?;
     let viewer = service.tokens.verify(params.token())?;
     let id = params.id("user_id")?.map_or(viewer, UserId);
@@ -72,7 +74,10 @@ pub(super) async fn user(service: &Service, request: &mut Request) -> Result<Use
     let mut sight = Sight::begin(&service.cards, &run, Some(viewer));
     sight.see(&[], &[id]).await?;
     let seen = sight.user(id).ok_or(Code::NoUser)?;
-    Ok(UserAnswer { user: Some(view::user(seen.user, seen.is_followed)) })
+    let mut writer = Writer::begin(USER_BYTES);
+    writer.raw(r#","user":"#);
+    writer.user(&seen)?;
+    Ok(writer.end())
 }
 
 fn account(service: &Service, id: UserId) -> Result<AccountAnswer> {

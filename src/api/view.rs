@@ -3,7 +3,7 @@
 use super::Service;
 use super::list::More;
 use crate::error::Result;
-pub(super) use crate::feed::view::{shown_ms, user};
+pub(super) use crate::feed::view::shown_ms;
 use crate::feed::writer::{USER_BYTES, VIDEO_BYTES, Writer};
 use crate::id::{UserId, VideoId};
 use crate::model::Entry;
@@ -15,7 +15,7 @@ pub(super) async fn users(sight: &mut Sight<'_>, entries: &[Entry], more: More) 
     sight.see(&[], &ids).await?;
     let mut writer = Writer::begin(ids.len() * USER_BYTES);
     let seen = ids.into_iter().filter_map(|id| sight.user(id));
-    writer.array(r#","user_list":"#, seen, |writer, seen| writer.user(seen.user, seen.is_followed))?;
+    writer.array(r#","user_list":"#, seen, |writer, seen| writer.user(&seen))?;
     more.write(&mut writer);
     Ok(writer.end())
 }
@@ -25,14 +25,7 @@ pub(super) async fn videos(service: &Service, sight: &mut Sight<'_>, entries: &[
     let ids: Vec<VideoId> = entries.iter().map(|entry| VideoId(entry.id)).collect();
     sight.see(&ids, &[]).await?;
     let mut writer = Writer::begin(ids.len() * VIDEO_BYTES);
-    let mut seen = Vec::with_capacity(ids.len());
-    for id in ids {
-        seen.extend(sight.video(id)?);
-    }
-    writer.array(r#","video_list":"#, seen, |writer, seen| {
-        let (author, is_followed) = (seen.author.user, seen.author.is_followed);
-        writer.video(&service.media_base, seen.video, author, seen.is_liked, is_followed).map(drop)
-    })?;
+    writer.videos(&service.media_base, sight, &ids)?;
     more.write(&mut writer);
     Ok(writer.end())
 }

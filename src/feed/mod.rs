@@ -37,6 +37,7 @@ mod flight;
 mod order;
 mod page;
 mod reading;
+mod text;
 pub mod view;
 pub mod writer;
 

@@ -1,20 +1,19 @@
 //! One page, ready to be sent.
 
-use std::collections::BTreeMap;
-use std::hash::{DefaultHasher, Hasher};
 use std::io::Write;
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 use std::time::Instant;
 
 use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use xxhash_rust::xxh3::xxh3_64;
 
-use super::writer::{self, Places, VIDEO_BYTES, Writer};
+use super::writer::{VIDEO_BYTES, VIDEO_LIST, Writer};
 use super::{PAGE, view};
-use crate::error::{Error, Result};
-use crate::id::{self, UserId, VideoId};
-use crate::store::cards::{UserCard, VideoCard};
+use crate::error::Result;
+use crate::id::{self, VideoId};
+use crate::store::cards::{Basis, Places};
 use crate::store::{Judge, Sight};
 
 /// A time this near is given as an id: sent back to a server whose clock is behind, it would count as the future.
@@ -23,71 +22,49 @@ const CLOCK_SKEW_MS: i64 = 5_000;
 pub struct Page {
     /// What the order puts here, and the id that follows.
     pub(super) wanted: Vec<VideoId>,
-    /// Those that are visible.
-    videos: Vec<Arc<VideoCard>>,
-    authors: BTreeMap<UserId, Arc<UserCard>>,
+    /// Those that are visible, and where their flags stand in the text.
+    videos: Vec<(Basis, Places)>,
     /// All of it was good for a request of this time.
     looked_at: Instant,
     text: Bytes,
-    places: Vec<Places>,
     etag: String,
     gzip: OnceLock<Bytes>,
 }
 
 impl Page {
     pub(super) fn empty() -> Result<Page> {
-        Page::new(&[], Vec::new(), BTreeMap::new(), Instant::now(), "")
+        Page::new(&[], Instant::now(), |writer| writer.array(VIDEO_LIST, [], |_, ()| Ok(())).map(|()| Vec::new()))
     }
 
-    /// `videos`: the visible ones of those that are shown; `authors`: theirs, and no other. All of these were good for a
-    /// request of `looked_at`.
-    pub(super) fn new(
+    /// Of those of `wanted` that `sight` has seen, signed out, and that are visible.
+    pub(super) fn of(wanted: &[VideoId], sight: &Sight<'_>, media_base: &str) -> Result<Page> {
+        Page::new(wanted, sight.begun(), |writer| writer.videos(media_base, sight, shown(wanted)))
+    }
+
+    fn new(
         wanted: &[VideoId],
-        videos: Vec<Arc<VideoCard>>,
-        authors: BTreeMap<UserId, Arc<UserCard>>,
         looked_at: Instant,
-        media_base: &str,
+        write: impl FnOnce(&mut Writer) -> Result<Vec<(Basis, Places)>>,
     ) -> Result<Page> {
-        let mut shown = Vec::with_capacity(videos.len());
-        for video in &videos {
-            let author = authors.get(&video.value.record.author);
-            let author = author.ok_or_else(|| Error::internal(format!("{} has no author", video.value.record.id)))?;
-            shown.push((&video.value, &author.value));
-        }
-        let (last, following) = (wanted.iter().take(PAGE).next_back(), wanted.get(PAGE));
+        let (last, following) = (shown(wanted).last(), wanted.get(PAGE));
         let next_time = last.map_or(0, |last| next_time(*last, following.copied(), view::now_ms()));
-        let mut writer = Writer::begin(shown.len() * VIDEO_BYTES);
-        let mut places = Vec::with_capacity(shown.len());
-        writer.array(r#","video_list":"#, shown, |writer, (video, author)| {
-            places.push(writer.video(media_base, video, author, false, false)?);
-            Ok(())
-        })?;
+        let mut writer = Writer::begin(shown(wanted).len() * VIDEO_BYTES);
+        let videos = write(&mut writer)?;
         writer.number(r#","next_time":"#, next_time);
         let text = writer.end();
-        // The same text has the same tag on every server and in every generation.
-        let mut hasher = DefaultHasher::new();
-        hasher.write(&text);
-        Ok(Page {
-            wanted: wanted.to_vec(),
-            videos,
-            authors,
-            looked_at,
-            text: text.into(),
-            places,
-            // Weak: one tag for the plain text and for the compressed one.
-            etag: format!("W/\"{:016x}\"", hasher.finish()),
-            gzip: OnceLock::new(),
-        })
+        // The same text has the same tag on every server and in every generation. Weak: one tag for the plain text and for
+        // the compressed one.
+        let etag = format!("W/\"{:016x}\"", xxh3_64(&text));
+        Ok(Page { wanted: wanted.to_vec(), videos, looked_at, text: text.into(), etag, gzip: OnceLock::new() })
     }
 
-    /// Whether the cards tell when it changes: of what is not visible there is none.
+    /// Whether its videos tell when it changes: what is not visible does not.
     pub(super) fn is_lasting(&self) -> bool {
-        self.videos.len() == self.wanted.len().min(PAGE)
+        self.videos.len() == shown(&self.wanted).len()
     }
 
     pub(super) fn is_good(&self, judge: &Judge<'_>) -> bool {
-        self.videos.iter().all(|video| video.is_good_at(judge, self.looked_at))
-            && self.authors.values().all(|author| author.is_good_at(judge, self.looked_at))
+        self.videos.iter().all(|(basis, _)| basis.is_good_at(judge, self.looked_at))
     }
 
     /// For those who are not signed in.
@@ -112,16 +89,18 @@ impl Page {
 
     /// In the eyes of a viewer. One round trip, or none.
     pub async fn text_for(&self, sight: &mut Sight<'_>) -> Result<Bytes> {
-        let videos: Vec<VideoId> = self.videos.iter().map(|video| video.value.record.id).collect();
-        let authors: Vec<UserId> = self.authors.keys().copied().collect();
-        sight.see_flags(&videos, &authors).await?;
+        sight.see_flags(self.videos.iter().map(|(basis, _)| *basis)).await?;
         let mut text = self.text.to_vec();
-        for (places, video) in self.places.iter().zip(&self.videos) {
-            let (id, author) = (video.value.record.id, video.value.record.author);
-            writer::set_flags(&mut text, *places, sight.likes(id), sight.follows(author));
+        for (basis, places) in &self.videos {
+            places.set(&mut text, sight.likes(basis.id), sight.follows(basis.author));
         }
         Ok(text.into())
     }
+}
+
+/// Those of what is wanted that a page shows.
+pub(super) fn shown(wanted: &[VideoId]) -> &[VideoId] {
+    &wanted[..wanted.len().min(PAGE)]
 }
 
 /// Milliseconds where the page ends on a whole one, else the last id itself.

@@ -1,13 +1,12 @@
 //! Bringing the order and the pages up to date.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use super::Feed;
 use super::order::{COMPARED, Order, PART, Place};
-use super::page::Page;
-use super::{Feed, PAGE};
+use super::page::{Page, shown};
 use crate::archive::videos;
 use crate::error::Result;
 use crate::id::{ID_MAX, VideoId};
@@ -91,10 +90,7 @@ impl Feed {
     /// known, and one more for others.
     pub(super) async fn complete(&self, wanted: &[VideoId], mut sight: Sight<'_>) -> Result<Arc<Page>> {
         sight.see(shown(wanted), &[]).await?;
-        let videos: Vec<_> = shown(wanted).iter().filter_map(|id| sight.video_card(*id).cloned()).collect();
-        let authors = videos.iter().map(|video| video.value.record.author);
-        let authors: BTreeMap<_, _> = authors.filter_map(|id| Some((id, sight.user_card(id)?.clone()))).collect();
-        Page::new(wanted, videos, authors, sight.begun(), &self.media_base).map(Arc::new)
+        Page::of(wanted, &sight, &self.media_base).map(Arc::new)
     }
 }
 
@@ -111,8 +107,4 @@ impl Drop for Turn<'_> {
     fn drop(&mut self) {
         self.0.store(false, Ordering::Release);
     }
-}
-
-fn shown(wanted: &[VideoId]) -> &[VideoId] {
-    &wanted[..wanted.len().min(PAGE)]
 }

@@ -4,8 +4,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::id;
 use crate::media::{VideoName, cover_path};
-use crate::model::{User, VideoRecord};
-use crate::store::user::UserRecord;
+use crate::model::VideoRecord;
 
 pub fn now_ms() -> i64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |age| age.as_millis() as i64)
@@ -16,20 +15,9 @@ pub fn shown_ms(id: u64) -> i64 {
     id::unix_ms_of(id).min(now_ms())
 }
 
-pub fn user(record: &UserRecord, is_follow: bool) -> User {
-    User {
-        id: record.id,
-        name: record.name.clone(),
-        follow_count: record.follows,
-        follower_count: record.followers,
-        is_follow,
-        total_favorited: record.favorited,
-        work_count: record.works,
-        favorite_count: record.favorites,
-        avatar: String::new(),
-        background_image: String::new(),
-        signature: String::new(),
-    }
+/// Whether it is shown as made when it was.
+pub(super) fn has_come(id: u64) -> bool {
+    id::unix_ms_of(id) <= now_ms()
 }
 
 /// Appends the address of a video's file. `media_base`: public base of media addresses, without a slash at its end.

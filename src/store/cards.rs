@@ -2,7 +2,8 @@
 //! long they are true; what is not kept, or not true any more, [`super::sight`] asks for.
 
 use std::hash::Hash;
-use std::sync::Arc;
+use std::ops::Range;
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use quick_cache::Weighter;
@@ -11,16 +12,18 @@ use quick_cache::sync::Cache;
 use super::listed::{ListCache, PAGE_BYTES};
 use super::marks::{Judge, Marks, Stamp};
 use super::user::UserRecord;
-use super::video::CountedVideo;
 use super::viewer::{self, SETS_BYTES, ViewerSets};
+use crate::error::Result;
 use crate::id::{UserId, VideoId};
 use crate::model::{CommentRecord, Entry};
 
 /// What the cache takes for each thing, and the allocator: a place in its table, half of which may be empty, and links.
 const PLACE_BYTES: usize = 96;
-/// Of a small user and video: from these the caches guess how many they will have.
-const USER_BYTES: u64 = 200;
-const VIDEO_BYTES: u64 = 300;
+/// The text of a user beside his name.
+const USER_TEXT_BYTES: usize = 220;
+/// Of a usual user and video: from these the caches guess how many they will have.
+const USER_BYTES: u64 = 500;
+const VIDEO_BYTES: u64 = 700;
 
 /// Something that was read, and what tells whether it is still true.
 pub struct Card<T> {
@@ -34,20 +37,92 @@ impl<T> Card<T> {
     }
 }
 
-pub type UserCard = Card<UserRecord>;
-pub type VideoCard = Card<CountedVideo>;
+pub struct UserCard {
+    pub user: UserRecord,
+    pub(super) stamp: Stamp,
+    text: OnceLock<UserText>,
+}
+
+/// The fields of a user as JSON, not followed.
+pub struct UserText {
+    pub bytes: Box<[u8]>,
+    /// Where that stands.
+    pub is_follow: usize,
+}
 
 impl UserCard {
-    /// Whether it may be shown, where it was good for a request of `looked_at`.
-    pub fn is_good_at(&self, judge: &Judge<'_>, looked_at: Instant) -> bool {
-        judge.is_good_at(looked_at, self.value.id.0, &self.stamp)
+    pub fn new(user: UserRecord, stamp: Stamp) -> Arc<UserCard> {
+        Arc::new(UserCard { user, stamp, text: OnceLock::new() })
+    }
+
+    /// His text, which is written when somebody is first shown him.
+    pub fn text(&self, write: impl FnOnce(&UserRecord) -> Result<UserText>) -> Result<&UserText> {
+        if let Some(text) = self.text.get() {
+            return Ok(text);
+        }
+        let text = write(&self.user)?;
+        Ok(self.text.get_or_init(|| text))
     }
 }
 
-impl VideoCard {
-    /// The same of a video.
+/// What a video is shown by, in one piece: what it is made of would be many, each some waiting for memory.
+pub struct VideoCard {
+    pub text: VideoText,
+    pub(super) basis: Basis,
+}
+
+/// A video as JSON, its author in it, with every flag false.
+pub struct VideoText {
+    pub bytes: Box<[u8]>,
+    /// Where that lies which changes with the author: his fields.
+    pub author: Range<usize>,
+    pub places: Places,
+}
+
+/// Where the flags stand in a text.
+#[derive(Debug, Clone, Copy)]
+pub struct Places {
+    pub is_favorite: usize,
+    pub is_follow: usize,
+}
+
+/// In place of `false`: JSON allows a space before a value.
+const TRUE: &[u8; 5] = b" true";
+
+impl Places {
+    /// Sets what is true for a viewer in a text that was written with nothing true.
+    pub fn set(self, text: &mut [u8], is_favorite: bool, is_follow: bool) {
+        set_flag(text, self.is_favorite, is_favorite);
+        set_flag(text, self.is_follow, is_follow);
+    }
+}
+
+/// The same of one flag.
+pub fn set_flag(text: &mut [u8], place: usize, is_true: bool) {
+    if is_true {
+        text[place..place + TRUE.len()].copy_from_slice(TRUE);
+    }
+}
+
+/// What the text of a video was made of.
+#[derive(Debug, Clone, Copy)]
+pub struct Basis {
+    pub id: VideoId,
+    pub author: UserId,
+    pub(super) stamp: Stamp,
+    pub(super) author_stamp: Stamp,
+}
+
+impl Basis {
+    /// Whether the text may be shown, where it was good for a request of `looked_at`.
     pub fn is_good_at(&self, judge: &Judge<'_>, looked_at: Instant) -> bool {
-        judge.is_good_at(looked_at, self.value.record.id.0, &self.stamp)
+        judge.is_good_at(looked_at, self.id.0, &self.stamp)
+            && judge.is_good_at(looked_at, self.author.0, &self.author_stamp)
+    }
+
+    /// Whether the author is as the text shows him.
+    pub(super) fn shows_author(&self, judge: &Judge<'_>) -> bool {
+        judge.is_good(self.author.0, &self.author_stamp)
     }
 }
 
@@ -59,13 +134,13 @@ pub trait Kept {
 
 impl Kept for UserCard {
     fn bytes(&self) -> usize {
-        size_of::<UserCard>() + self.value.name.len()
+        size_of::<UserCard>() + USER_TEXT_BYTES + 2 * self.user.name.len()
     }
 }
 
 impl Kept for VideoCard {
     fn bytes(&self) -> usize {
-        size_of::<VideoCard>() + self.value.record.title.len() + self.value.record.object.len()
+        size_of::<VideoCard>() + self.text.bytes.len()
     }
 }
 
@@ -102,10 +177,10 @@ impl Cards {
         let share = |sixteenths: u64| bytes_max / 16 * sixteenths;
         Cards {
             users: cache(share(2), USER_BYTES),
-            videos: cache(share(6), VIDEO_BYTES),
+            videos: cache(share(7), VIDEO_BYTES),
             authors: Cache::new((share(1) / (PLACE_BYTES as u64)) as usize),
             entries: cache(share(2), PAGE_BYTES),
-            comments: cache(share(3), PAGE_BYTES),
+            comments: cache(share(2), PAGE_BYTES),
             viewers: cache(share(2), SETS_BYTES),
             marks,
         }
@@ -115,8 +190,9 @@ impl Cards {
         self.users.get(&id).filter(|card| judge.is_good(id.0, &card.stamp))
     }
 
+    /// The author in it may have changed.
     pub(super) fn video(&self, id: VideoId, judge: &Judge<'_>) -> Option<Arc<VideoCard>> {
-        self.videos.get(&id).filter(|card| judge.is_good(id.0, &card.stamp))
+        self.videos.get(&id).filter(|card| judge.is_good(id.0, &card.basis.stamp))
     }
 
     /// Whose video it is, if this process has read it before.
@@ -137,7 +213,7 @@ impl Cards {
     }
 
     pub(super) fn keep_user(&self, card: Arc<UserCard>) {
-        self.users.insert(card.value.id, card);
+        self.users.insert(card.user.id, card);
     }
 
     /// The viewer's own sets, where these are kept and true.
@@ -147,7 +223,7 @@ impl Cards {
 
     /// Whether these are to be read whole: never before it is known how large they are.
     pub(super) fn wants_viewer(&self, id: UserId) -> bool {
-        let members = self.users.get(&id).map(|user| user.value.favorites + user.value.follows);
+        let members = self.users.get(&id).map(|card| card.user.favorites + card.user.follows);
         members.is_some_and(|members| viewer::pays(members, self.viewers.get(&id).as_deref()))
     }
 
@@ -157,7 +233,7 @@ impl Cards {
         sets
     }
 
-    pub(super) fn keep_video(&self, card: Arc<VideoCard>) {
-        self.videos.insert(card.value.record.id, card);
+    pub(super) fn keep_video(&self, card: VideoCard) {
+        self.videos.insert(card.basis.id, Arc::new(card));
     }
 }

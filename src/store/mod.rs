@@ -23,6 +23,7 @@ pub mod relation;
 mod reply;
 mod run;
 pub mod script;
+pub mod seen;
 pub mod sight;
 mod slot;
 pub mod snapshot;

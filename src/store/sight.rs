@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::cards::{Card, Cards, UserCard, VideoCard};
+use super::cards::{Basis, Card, Cards, UserCard, VideoCard, VideoText};
 use super::client::Command;
 use super::keys;
 use super::listed::Listed;
@@ -12,9 +12,10 @@ use super::marks::{Judge, Stamp};
 use super::membership;
 use super::reply::Reply;
 use super::run::{Read, Run};
+use super::seen::{FoundVideo, Seen, SeenUser, SeenVideo, Shape, sorted};
 use super::timeline::{List, Owner};
-use super::user::{self, UserRecord};
-use super::video::{self, CountedVideo};
+use super::user;
+use super::video;
 use super::viewer::ViewerSets;
 use crate::error::{Code, Error, Result};
 use crate::id::{Bucket, UserId, VideoId};
@@ -25,42 +26,13 @@ pub struct Sight<'a> {
     viewer: Option<UserId>,
     judge: Judge<'a>,
     /// `None`: not visible.
-    videos: Seen<VideoId, Option<Arc<VideoCard>>>,
+    videos: Seen<VideoId, Option<FoundVideo>>,
     /// `None`: there is no such user.
     users: Seen<UserId, Option<Arc<UserCard>>>,
     /// What tells the flags; where it is not there, those that were asked for do.
     sets: Option<Arc<ViewerSets>>,
     liked: Seen<VideoId, bool>,
     followed: Seen<UserId, bool>,
-}
-
-/// A map of some dozens: sorted, in one piece.
-struct Seen<K, V>(Vec<(K, V)>);
-
-impl<K: Ord + Copy, V> Seen<K, V> {
-    fn get(&self, key: K) -> Option<&V> {
-        self.0.binary_search_by_key(&key, |(known, _)| *known).ok().map(|place| &self.0[place].1)
-    }
-
-    fn insert(&mut self, key: K, value: V) {
-        match self.0.binary_search_by_key(&key, |(known, _)| *known) {
-            Ok(place) => self.0[place].1 = value,
-            Err(place) => self.0.insert(place, (key, value)),
-        }
-    }
-}
-
-/// A video as a viewer sees it.
-pub struct SeenVideo<'a> {
-    pub video: &'a CountedVideo,
-    pub author: SeenUser<'a>,
-    pub is_liked: bool,
-}
-
-/// The same of a user.
-pub struct SeenUser<'a> {
-    pub user: &'a UserRecord,
-    pub is_followed: bool,
 }
 
 /// What a trip is for.
@@ -87,8 +59,8 @@ impl<'a> Sight<'a> {
     pub fn begin(cards: &'a Cards, run: &'a Arc<Run>, viewer: Option<UserId>) -> Sight<'a> {
         let judge = cards.marks.judge(Instant::now());
         let sets = viewer.and_then(|viewer| cards.viewer(viewer, &judge));
-        let (videos, users) = (Seen(Vec::new()), Seen(Vec::new()));
-        let (liked, followed) = (Seen(Vec::new()), Seen(Vec::new()));
+        let (videos, users) = (Seen::new(), Seen::new());
+        let (liked, followed) = (Seen::new(), Seen::new());
         Sight { cards, run, viewer, judge, videos, users, sets, liked, followed }
     }
 
@@ -152,7 +124,7 @@ impl<'a> Sight<'a> {
     /// From here on he is known to exist: neither users nor videos ever vanish.
     fn know_owner(&self, list: &List, told: &Reply, stamp: Stamp) -> Result<()> {
         match list.timeline.owner() {
-            Owner::User(id) => self.cards.keep_user(Card::new(user::record(id, told)?.ok_or(Code::NoUser)?, stamp)),
+            Owner::User(id) => self.cards.keep_user(UserCard::new(user::record(id, told)?.ok_or(Code::NoUser)?, stamp)),
             Owner::Video(id) => self.cards.know_author(id, UserId(told.number()?.ok_or(Code::NoVideo)?)),
         }
         Ok(())
@@ -224,15 +196,14 @@ impl<'a> Sight<'a> {
         let (videos_told, rest) = rest.split_at(lacking.videos.len());
         let (users_told, flags) = rest.split_at(lacking.users.len());
         for ((id, stamp), told) in lacking.videos.iter().zip(of_videos).zip(videos_told) {
-            let card = video::counted(*id, told)?.map(|video| Card::new(video, stamp));
-            if let Some(card) = &card {
-                self.cards.know_author(*id, card.value.record.author);
-                self.cards.keep_video(card.clone());
+            let video = video::counted(*id, told)?.map(|video| FoundVideo::Told(video, stamp));
+            if let Some(video) = &video {
+                self.cards.know_author(*id, video.author());
             }
-            self.videos.insert(*id, card);
+            self.videos.insert(*id, video);
         }
         for ((id, stamp), told) in lacking.users.iter().zip(of_users).zip(users_told) {
-            let card = user::record(*id, told)?.map(|user| Card::new(user, stamp));
+            let card = user::record(*id, told)?.map(|user| UserCard::new(user, stamp));
             if let Some(card) = &card {
                 self.cards.keep_user(card.clone());
             }
@@ -265,26 +236,30 @@ impl<'a> Sight<'a> {
     fn lacking(&mut self, videos: &[VideoId], users: &[UserId]) -> Lacking {
         let mut lacking = Lacking::default();
         let (videos, mut wanted) = (sorted(videos.to_vec()), users.to_vec());
+        let mut shown = Vec::new();
         for id in videos.iter().copied() {
             if self.videos.get(id).is_none() {
                 match self.cards.video(id, &self.judge) {
-                    Some(card) => self.videos.insert(id, Some(card)),
+                    Some(card) => self.videos.insert(id, Some(FoundVideo::kept(card, &self.judge))),
                     None => lacking.videos.push(id),
                 }
             }
             match self.videos.get(id) {
-                Some(seen) => wanted.extend(seen.as_ref().map(|card| card.value.record.author)),
+                Some(Some(video)) if video.lacks_author() => wanted.push(video.author()),
+                Some(Some(video)) => shown.push(video.author()),
+                Some(None) => {}
                 None => wanted.extend(self.cards.known_author(id)),
             }
         }
-        let wanted = sorted(wanted);
-        self.lack_flags(&mut lacking, &videos, &wanted);
+        if self.lacks_flags() {
+            shown.extend(&wanted);
+            self.lack_flags(&mut lacking, &videos, &sorted(shown));
+        }
         if lacking.asks_flags() {
             // How large his sets are decides how they are asked the next time.
-            let viewer = self.viewer.filter(|viewer| !self.cards.knows_user(*viewer));
-            lacking.users.extend(viewer.filter(|viewer| wanted.binary_search(viewer).is_err()));
+            wanted.extend(self.viewer.filter(|viewer| !self.cards.knows_user(*viewer)));
         }
-        for id in wanted {
+        for id in sorted(wanted) {
             if self.users.get(id).is_none() {
                 match self.cards.user(id, &self.judge) {
                     Some(card) => self.users.insert(id, Some(card)),
@@ -297,16 +272,23 @@ impl<'a> Sight<'a> {
 
     /// Those flags that nothing tells yet.
     fn lack_flags(&self, lacking: &mut Lacking, videos: &[VideoId], users: &[UserId]) {
-        if self.viewer.is_some() && self.sets.is_none() {
-            lacking.liked.extend(videos.iter().copied().filter(|id| self.liked.get(*id).is_none()));
-            lacking.followed.extend(users.iter().copied().filter(|id| self.followed.get(*id).is_none()));
-        }
+        lacking.liked.extend(videos.iter().copied().filter(|id| self.liked.get(*id).is_none()));
+        lacking.followed.extend(users.iter().copied().filter(|id| self.followed.get(*id).is_none()));
+    }
+
+    /// Whether flags have to be asked for.
+    fn lacks_flags(&self) -> bool {
+        self.viewer.is_some() && self.sets.is_none()
     }
 
     /// Sees nothing of these but the viewer's flags.
-    pub async fn see_flags(&mut self, videos: &[VideoId], users: &[UserId]) -> Result<()> {
+    pub async fn see_flags(&mut self, videos: impl Iterator<Item = Basis>) -> Result<()> {
+        if !self.lacks_flags() {
+            return Ok(());
+        }
+        let (videos, users): (Vec<VideoId>, Vec<UserId>) = videos.map(|video| (video.id, video.author)).unzip();
         let mut lacking = Lacking::default();
-        self.lack_flags(&mut lacking, videos, users);
+        self.lack_flags(&mut lacking, &videos, &sorted(users));
         if !lacking.asks_flags() {
             return Ok(());
         }
@@ -346,31 +328,37 @@ impl<'a> Sight<'a> {
 
     /// What was seen of a video; `None` where it is not visible.
     pub fn video(&self, id: VideoId) -> Result<Option<SeenVideo<'_>>> {
-        let Some(Some(card)) = self.videos.get(id) else { return Ok(None) };
-        let video = &card.value;
-        let author = self.user(video.record.author);
-        let author = author.ok_or_else(|| Error::internal(format!("video {id} has no author")))?;
-        Ok(Some(SeenVideo { video, author, is_liked: self.likes(id) }))
+        let Some(Some(video)) = self.videos.get(id) else { return Ok(None) };
+        let (is_liked, is_followed) = (self.likes(id), self.follows(video.author()));
+        let (shape, basis) = match video {
+            FoundVideo::Kept { card, shows_author: true } => (Shape::Written(&card.text), card.basis),
+            FoundVideo::Kept { card, .. } => {
+                let author = self.author(video)?;
+                let basis = Basis { author_stamp: author.stamp, ..card.basis };
+                (Shape::Author(&card.text, author), basis)
+            }
+            FoundVideo::Told(told, stamp) => {
+                let author = self.author(video)?;
+                let basis = Basis { id, author: video.author(), stamp: *stamp, author_stamp: author.stamp };
+                (Shape::Told(told, author), basis)
+            }
+        };
+        Ok(Some(SeenVideo { shape, basis, is_liked, is_followed }))
+    }
+
+    fn author(&self, video: &FoundVideo) -> Result<&UserCard> {
+        let author = self.users.get(video.author()).and_then(Option::as_deref);
+        author.ok_or_else(|| Error::internal(format!("no user {} made a video", video.author())))
+    }
+
+    /// Keeps the text of a video, made of what was seen of it.
+    pub fn keep_text(&self, seen: &SeenVideo<'_>, text: VideoText) {
+        self.cards.keep_video(VideoCard { text, basis: seen.basis });
     }
 
     /// What was seen of a user; `None` where there is none.
     pub fn user(&self, id: UserId) -> Option<SeenUser<'_>> {
-        let user = &self.users.get(id)?.as_ref()?.value;
-        Some(SeenUser { user, is_followed: self.follows(id) })
+        let card = self.users.get(id)?.as_deref()?;
+        Some(SeenUser { card, is_followed: self.follows(id) })
     }
-
-    pub fn video_card(&self, id: VideoId) -> Option<&Arc<VideoCard>> {
-        self.videos.get(id)?.as_ref()
-    }
-
-    pub fn user_card(&self, id: UserId) -> Option<&Arc<UserCard>> {
-        self.users.get(id)?.as_ref()
-    }
-}
-
-/// Each once.
-fn sorted<T: Ord>(mut ids: Vec<T>) -> Vec<T> {
-    ids.sort_unstable();
-    ids.dedup();
-    ids
 }
