@@ -1,12 +1,15 @@
 //! What one test has to itself: a Redis, a database, a data folder.
 
-use std::fs::Permissions;
+use std::ffi::OsString;
+use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use riffle::dev::{Durability, Places, StoreKind, StoreOptions, StoreProcess};
+use riffle::media::Media;
 use rustix::process::geteuid;
 use tempfile::TempDir;
+use tokio::sync::OnceCell;
 
 use super::object_store::{ObjectStore, Policies};
 use super::postgres::new_database;
@@ -50,16 +53,17 @@ impl World {
     pub async fn start_cluster() -> World {
         let folder = temporary_folder();
         let (redis, postgres_url) = tokio::join!(Redis::start_cluster(folder.path(), NODES), new_database());
-        World::of(redis, None, postgres_url, folder)
+        World::of(redis, None, postgres_url, folder).await
     }
 
     async fn on_redis(nodes: usize) -> World {
         let folder = temporary_folder();
         let (redis, postgres_url) = tokio::join!(redis_in(folder.path(), nodes), new_database());
-        World::of(redis, None, postgres_url, folder)
+        World::of(redis, None, postgres_url, folder).await
     }
 
-    fn of(redis: Redis, postgres: Option<StoreProcess>, postgres_url: String, folder: TempDir) -> World {
+    async fn of(redis: Redis, postgres: Option<StoreProcess>, postgres_url: String, folder: TempDir) -> World {
+        plant_placeholders(&folder.path().join("media/placeholder")).await;
         let object_store = object_store_wanted().then(|| ObjectStore::start(Policies::Refused));
         World { redis_url: redis.url(), redis, postgres, postgres_url, object_store, folder }
     }
@@ -95,7 +99,7 @@ impl World {
         let postgres = StoreProcess::start(StoreKind::Postgres, &places, THROWAWAY).await.unwrap();
         let postgres_url = postgres.url();
         migrate(&postgres_url, folder.path()).await;
-        World::of(redis, Some(postgres), postgres_url, folder)
+        World::of(redis, Some(postgres), postgres_url, folder).await
     }
 
     /// Panics unless the world was started with its own.
@@ -123,6 +127,22 @@ impl Drop for World {
         if let Some(postgres) = &self.postgres {
             postgres.kill_and_wait();
         }
+    }
+}
+
+/// Puts the placeholder covers there that a first server would draw: that is a second of work for a build that is not
+/// optimised. Servers of [`super::Server::start_command`] draw their own.
+async fn plant_placeholders(folder: &Path) {
+    static DRAWN: OnceCell<Vec<(OsString, Vec<u8>)>> = OnceCell::const_new();
+    let draw = async || {
+        let drawn = temporary_folder();
+        Media::in_folder(drawn.path().to_owned()).unwrap().prepare().await.unwrap();
+        let files = fs::read_dir(drawn.path().join("placeholder")).unwrap().map(Result::unwrap);
+        files.map(|file| (file.file_name(), fs::read(file.path()).unwrap())).collect()
+    };
+    fs::create_dir_all(folder).unwrap();
+    for (name, jpeg) in DRAWN.get_or_init(draw).await {
+        fs::write(folder.join(name), jpeg).unwrap();
     }
 }
 
