@@ -3,6 +3,7 @@
 mod commands;
 
 use std::io::{IsTerminal, Write};
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -221,25 +222,58 @@ fn stop_on_signal() -> Result<watch::Receiver<bool>> {
 
 /// The key that signs tokens: of the settings, else made once and kept in the data folder, readable by its owner.
 fn token_secret(config: &Config) -> Result<Vec<u8>> {
-    use std::os::unix::fs::OpenOptionsExt;
-    if let Some(secret) = &config.token_secret {
-        return Ok(secret.clone().into_bytes());
+    match &config.token_secret {
+        Some(secret) => Ok(secret.clone().into_bytes()),
+        None => kept_secret(&config.data_dir.join("token_secret")),
     }
-    let path = config.data_dir.join("token_secret");
+}
+
+fn kept_secret(path: &Path) -> Result<Vec<u8>> {
     let cannot = |error: std::io::Error| Error::unavailable(format!("{}: {error}", path.display()));
-    match std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path) {
-        Ok(mut file) => {
-            let secret: [u8; 32] = rand::random();
-            file.write_all(&secret).and_then(|()| file.sync_all()).map_err(cannot)?;
-            Ok(secret.to_vec())
+    if !path.exists() {
+        make_secret(path).map_err(cannot)?;
+    }
+    let secret = std::fs::read(path).map_err(cannot)?;
+    match secret.len() {
+        32.. => Ok(secret),
+        _ => Err(Error::unavailable(format!("{} is damaged: remove it to get a new one", path.display()))),
+    }
+}
+
+/// Appears whole, and only once, however many servers start together.
+fn make_secret(path: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::OpenOptionsExt;
+    let draft = path.with_extension(format!("{:016x}", rand::random::<u64>()));
+    let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft)?;
+    let made = file
+        .write_all(&rand::random::<[u8; 32]>())
+        .and_then(|()| file.sync_all())
+        .and_then(|()| std::fs::hard_link(&draft, path));
+    std::fs::remove_file(&draft)?;
+    match made {
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        made => made,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn servers_that_start_together_have_one_secret() {
+        for _ in 0..20 {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("token_secret");
+            let starting: Vec<_> = (0..8)
+                .map(|_| {
+                    let path = path.clone();
+                    std::thread::spawn(move || kept_secret(&path).unwrap())
+                })
+                .collect();
+            let secrets: Vec<Vec<u8>> = starting.into_iter().map(|thread| thread.join().unwrap()).collect();
+            assert!(secrets.iter().all(|secret| *secret == secrets[0]));
+            assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
         }
-        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
-            let secret = std::fs::read(&path).map_err(cannot)?;
-            match secret.len() {
-                32.. => Ok(secret),
-                _ => Err(Error::unavailable(format!("{} is damaged: remove it to get a new one", path.display()))),
-            }
-        }
-        Err(error) => Err(cannot(error)),
     }
 }
