@@ -1,9 +1,9 @@
 -- A user likes a video, or no longer does: the mirror end, which follows the home. Late, repeated and reordered calls
 -- change nothing.
--- KEYS  1 head  2 recent  3 user  4 likes of the user  5 liked: their order  6 long
+-- KEYS  1 head  2 recent  3 user  4 liked: the order of his likes  5 liked_older  6 long
 -- ARGV  1 epoch  2 floor  3 user id  4 video id  5 state  6 version  7 place: the version of the change
 -- Reply {'OK', last} | {'STALE', last}: ask the home again | {'NO_USER'} | {'EPOCH', head} | {'REWOUND'}
--- Example  likes {}, state 1, version and place 8192003 -> {'OK', '8192000'}; likes {9}, user favorites = 1
+-- Example  liked {}, state 1, version and place 8192003 -> {'OK', '8192000'}; liked {9 = 8192003}, user favorites = 1
 if redis.call('HEXISTS', KEYS[3], 'name') == 0 then
   return {'NO_USER'}
 end
@@ -16,20 +16,19 @@ local known = redis.call('ZSCORE', KEYS[2], edge)
 if known and tonumber(known) >= tonumber(ARGV[6]) then
   return {'OK', seen}
 end
-local is_long = redis.call('ZCARD', KEYS[5]) >= order_long and redis.call('SCARD', KEYS[6])
-local likes = redis.call('SISMEMBER', KEYS[4], ARGV[4])
+local is_long = grows_long(KEYS[4], KEYS[6])
+local current = state_of(KEYS[4], KEYS[5], ARGV[4])
 redis.call('ZADD', KEYS[2], ARGV[6], edge)
-if tostring(likes) ~= ARGV[5] then
+if current ~= ARGV[5] then
   local on = ARGV[5] == '1'
-  redis.call(on and 'SADD' or 'SREM', KEYS[4], ARGV[4])
   redis.call('HINCRBY', KEYS[3], 'favorites', on and 1 or -1)
   if on then
-    redis.call('ZADD', KEYS[5], ARGV[7], ARGV[4])
+    redis.call('ZADD', KEYS[4], ARGV[7], ARGV[4])
     if is_long then
-      redis.call('SADD', KEYS[6], KEYS[5])
+      redis.call('SADD', KEYS[6], KEYS[4])
     end
   else
-    redis.call('ZREM', KEYS[5], ARGV[4])
+    leave(KEYS[4], KEYS[5], ARGV[4])
   end
 end
 return {'OK', seen}

@@ -1,6 +1,6 @@
--- Put in front of the scripts that touch a set which may become large: who likes a video, who follows a user. Past some
--- hundred members Redis would spend 70 bytes on each, in a hash table; small sets of numbers take 8. So a large set lies in
--- sub-sets `<key>`, `<key>:1`, `<key>:2`..., as many as its owner's hash says (absent: one), and grows by one at a time:
+-- Put in front of the scripts that touch a set which may become large: who likes a video, the older followers of a user. Past
+-- some hundred members Redis would spend 70 bytes on each, in a hash table; small sets of numbers take 8. So a large set lies
+-- in sub-sets `<key>`, `<key>:1`, `<key>:2`..., as many as its owner's hash says (absent: one), and grows by one at a time:
 -- linear hashing (Litwin 1980). The same rule, in Rust: `subset` in src/store/keys.rs.
 
 -- The place of a member among `size` sub-sets, a power of two: the bucket's bits of its id first, then the milliseconds.

@@ -22,8 +22,8 @@ fn edge(user: UserId, video: VideoId) -> Edge {
         apply_keys: vec![
             keys::recent(user.bucket()),
             keys::user(user),
-            keys::likes(user),
             keys::liked(user),
+            keys::liked_older(user),
             keys::long(user.bucket()),
         ],
     }

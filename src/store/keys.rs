@@ -32,9 +32,9 @@ pub fn long(bucket: Bucket) -> String {
 
 /// Hash `name`, and the counts `works` (videos), `favorited` (likes of them), `favorites` (videos liked), `follows`,
 /// `followers`; an absent one is 0. Each count moves in the script that changes the set it counts: `user_show`,
-/// `video_show`, `favorite_set`, `favorite_mirror`, `follow_set`, `follow_mirror`. Besides, where they are needed: `follower_sets` (see
-/// [`subset`]), and `liked_floor`, `followed_floor`, `followed_by_floor`: the highest place that was trimmed from the
-/// order of that name, written by `order_trim`.
+/// `video_show`, `favorite_set`, `favorite_mirror`, `follow_set`, `follow_mirror`. Besides, where they are needed, written by
+/// `order_trim`: `liked_floor`, `followed_floor`, `followed_by_floor`, the highest place that was trimmed from the order of
+/// that name, and `followed_by_sets` (see [`subset`]).
 pub fn user(id: UserId) -> String {
     format!("user:{{{}}}:{id}", id.bucket())
 }
@@ -57,43 +57,47 @@ pub fn likers(video: VideoId) -> String {
     format!("likers:{{{}}}:{video}", video.bucket())
 }
 
-/// Set of the ids of videos that the user likes: the mirror end of a like. Written by `favorite_mirror`.
-pub fn likes(user: UserId) -> String {
-    format!("likes:{{{}}}:{user}", user.bucket())
-}
-
-/// Sorted set, the newest part of the order of [`likes`]: member is the video id, score the version of the like.
+/// Sorted set of the videos that the user likes, but for [`liked_older`]: the mirror end of a like. Member is the video id,
+/// score the version of the like. Written by `favorite_mirror`.
 pub fn liked(user: UserId) -> String {
     format!("liked:{{{}}}:{user}", user.bucket())
 }
 
-/// Set of the ids of users who follow the user, in [`subset`]s: the home end of a follow. Written by `follow_set`.
-pub fn followers(user: UserId) -> String {
-    format!("followers:{{{}}}:{user}", user.bucket())
+/// Set of the members that were trimmed from the order [`liked`]. Written by `order_trim`; `favorite_mirror` takes them out.
+pub fn liked_older(user: UserId) -> String {
+    format!("liked_older:{{{}}}:{user}", user.bucket())
 }
 
-/// Sorted set, the newest part of the order of [`followers`]: member is the follower's id, score the version of the follow.
+/// Sorted set of the users who follow the user, but for [`followed_by_older`]: the home end of a follow. Member is the
+/// follower's id, score the version of the follow. Written by `follow_set`.
 pub fn followed_by(user: UserId) -> String {
     format!("followed_by:{{{}}}:{user}", user.bucket())
 }
 
-/// Set of the ids of users whom the user follows: the mirror end of a follow. Written by `follow_mirror`.
-pub fn follows(user: UserId) -> String {
-    format!("follows:{{{}}}:{user}", user.bucket())
+/// Set, in [`subset`]s, of the members that were trimmed from the order [`followed_by`]. Written by `order_trim`; `follow_set`
+/// takes them out.
+pub fn followed_by_older(user: UserId) -> String {
+    format!("followed_by_older:{{{}}}:{user}", user.bucket())
 }
 
-/// Sorted set, the newest part of the order of [`follows`]: member is the followed user's id, score the version of the follow.
+/// Sorted set of the users whom the user follows, but for [`followed_older`]: the mirror end of a follow. Member is the
+/// followed user's id, score the version of the follow. Written by `follow_mirror`.
 pub fn followed(user: UserId) -> String {
     format!("followed:{{{}}}:{user}", user.bucket())
 }
 
-/// Sorted set of the users who are in both [`follows`] and [`followers`]: member is the friend's id, score the version
-/// of the later follow. Both ends of a follow keep it, `follow_set` and `follow_mirror`.
+/// Set of the members that were trimmed from the order [`followed`]. Written by `order_trim`; `follow_mirror` takes them out.
+pub fn followed_older(user: UserId) -> String {
+    format!("followed_older:{{{}}}:{user}", user.bucket())
+}
+
+/// Sorted set of the users whom the user follows and who follow him: member is the friend's id, score the version of the
+/// later follow. Both ends of a follow keep it, `follow_set` and `follow_mirror`.
 pub fn friends(user: UserId) -> String {
     format!("friends:{{{}}}:{user}", user.bucket())
 }
 
-/// Where a member of [`likers`] or [`followers`] lies, of which there are `count` sub-sets (a field of the owner's hash,
+/// Where a member of [`likers`] or [`followed_by_older`] lies, of which there are `count` sub-sets (a field of the owner's hash,
 /// absent: one). Large sets are split by linear hashing, see `lua/lib/subsets.lua`, which has the same rule.
 pub fn subset(set: &str, count: u64, id: u64) -> String {
     let hash = id >> 5;
@@ -178,7 +182,7 @@ pub const USER_FIELDS: &[(&str, Scope)] = &[
     ("favorites", Scope::Favorites),
     ("follows", Scope::Follows),
     ("followers", Scope::Follows),
-    ("follower_sets", Scope::Follows),
+    ("followed_by_sets", Scope::Follows),
     ("liked_floor", Scope::Favorites),
     ("followed_floor", Scope::Follows),
     ("followed_by_floor", Scope::Follows),
@@ -193,12 +197,12 @@ pub fn of_user(id: UserId) -> [(String, Scope); 9] {
     [
         (user(id), Scope::Users),
         (works(id), Scope::Videos),
-        (likes(id), Scope::Favorites),
         (liked(id), Scope::Favorites),
-        (followers(id), Scope::Follows),
+        (liked_older(id), Scope::Favorites),
         (followed_by(id), Scope::Follows),
-        (follows(id), Scope::Follows),
+        (followed_by_older(id), Scope::Follows),
         (followed(id), Scope::Follows),
+        (followed_older(id), Scope::Follows),
         (friends(id), Scope::Follows),
     ]
 }
@@ -223,12 +227,12 @@ pub fn bucket_of(key: &str) -> Option<Bucket> {
         "works",
         "video",
         "likers",
-        "likes",
         "liked",
-        "followers",
+        "liked_older",
         "followed_by",
-        "follows",
+        "followed_by_older",
         "followed",
+        "followed_older",
         "friends",
         "comments",
         "chat",
@@ -250,9 +254,16 @@ mod tests {
         let id = bucket.id_at(1_000);
         assert_eq!(user(UserId(id)), format!("user:{{b042}}:{id}"));
         let (user, video) = (UserId(id), VideoId(id));
-        let of_user = [works(user), likes(user), liked(user), followers(user), followed_by(user), follows(user)];
-        let others =
-            [followed(user), friends(user), chat(user, UserId(id + 1)), head(bucket), outbox(bucket), trimmed(bucket)];
+        let of_user =
+            [works(user), liked(user), liked_older(user), followed(user), followed_older(user), followed_by(user)];
+        let others = [
+            followed_by_older(user),
+            friends(user),
+            chat(user, UserId(id + 1)),
+            head(bucket),
+            outbox(bucket),
+            trimmed(bucket),
+        ];
         let of_video = [super::video(video), likers(video), comments(video), recent(bucket), super::user(user)];
         for key in of_user.into_iter().chain(others).chain(of_video) {
             assert_eq!(bucket_of(&key), Some(bucket), "{key}");

@@ -53,7 +53,7 @@ impl Home {
     pub async fn load_favorite_mirrors(&self, likes: &[EdgeRow]) -> Result<()> {
         let keys = likes.iter().flat_map(|row| {
             let user = UserId(row.edge.from);
-            [keys::user(user), keys::likes(user), keys::liked(user)]
+            [keys::user(user), keys::liked(user), keys::liked_older(user)]
         });
         let keys = std::iter::once(keys::long(self.bucket())).chain(keys);
         let values = likes.iter().flat_map(|row| placed(row.edge.to, row));
@@ -64,8 +64,8 @@ impl Home {
     pub async fn load_follows(&self, follows: &[EdgeRow]) -> Result<()> {
         let keys = follows.iter().flat_map(|row| {
             let user = UserId(row.edge.to);
-            let ours = [keys::user(user), keys::followers(user), keys::followed_by(user)];
-            ours.into_iter().chain([keys::follows(user), keys::followed(user), keys::friends(user)])
+            let ours = [keys::user(user), keys::followed_by(user), keys::followed_by_older(user)];
+            ours.into_iter().chain([keys::followed(user), keys::followed_older(user), keys::friends(user)])
         });
         let values = follows.iter().flat_map(|row| placed(row.edge.from, row));
         self.load_relations("followers", keys, values).await
@@ -75,8 +75,8 @@ impl Home {
     pub async fn load_follow_mirrors(&self, follows: &[EdgeRow]) -> Result<()> {
         let keys = follows.iter().flat_map(|row| {
             let user = UserId(row.edge.from);
-            let ours = [keys::user(user), keys::follows(user), keys::followed(user)];
-            ours.into_iter().chain([keys::followers(user), keys::followed_by(user), keys::friends(user)])
+            let ours = [keys::user(user), keys::followed(user), keys::followed_older(user)];
+            ours.into_iter().chain([keys::followed_by(user), keys::followed_by_older(user), keys::friends(user)])
         });
         let values = follows.iter().flat_map(|row| placed(row.edge.to, row));
         self.load_relations("follows", keys, values).await

@@ -63,7 +63,7 @@ async fn look(client: &Client, keys: &[&String]) -> Result<Vec<Kind>> {
         commands.push(Command::new("OBJECT").arg("ENCODING").arg((*key).clone()));
         let size = match kind_and_owners(key).map(|(kind, _)| kind) {
             Some("user" | "video") => "HLEN",
-            Some("likers" | "likes" | "followers" | "follows" | "long") => "SCARD",
+            Some("likers" | "liked_older" | "followed_older" | "followed_by_older" | "long") => "SCARD",
             Some("outbox") => "XLEN",
             Some("head" | "riffle" | "trimmed" | "latest_floor" | "latest_inserts") | None => "EXISTS",
             Some(_) => "ZCARD",

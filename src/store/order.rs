@@ -1,12 +1,12 @@
 //! In which order a user liked, followed, and was followed.
 //!
-//! Membership lies in compact sets; the order, which costs three times as much, is kept for the newest members only. The
-//! places of older ones are removed once Postgres has them (a place is the version of a change), and read there. What a
-//! reader may rely on:
+//! A place costs twice as much as membership alone, so the order is kept for the newest members only. Older ones are moved
+//! to a compact set once Postgres has their places (a place is the version of a change), and these are read there. A member
+//! is in one of both. What a reader may rely on:
 //!
 //! - `floor` is the highest place that was ever removed. Whatever the order lacks, Postgres has at or below it.
-//! - A row of Postgres counts if the set has its member and the order does not: where a change is not flushed yet, the
-//!   set knows better (it is gone), or the order does (it was placed anew).
+//! - A row of Postgres counts if the set has its member: where a change is not flushed yet, it is gone from the set, or has
+//!   been placed anew.
 //!
 //! So the list is the order, and of the rows at or below the floor those that count. A place that comes late, below the
 //! floor, just stands in the order until it is removed in its turn.
@@ -54,23 +54,24 @@ impl Order {
         }
     }
 
-    fn key(self) -> String {
+    pub(super) fn key(self) -> String {
         self.timeline().key()
     }
 
-    fn floor_field(self) -> &'static str {
+    fn name(self) -> &'static str {
         match self {
-            Order::Liked(_) => "liked_floor",
-            Order::Followed(_) => "followed_floor",
-            Order::FollowedBy(_) => "followed_by_floor",
+            Order::Liked(_) => "liked",
+            Order::Followed(_) => "followed",
+            Order::FollowedBy(_) => "followed_by",
         }
     }
 
-    fn set(self) -> String {
+    /// Where the members are that were trimmed.
+    pub(super) fn older(self) -> String {
         match self {
-            Order::Liked(user) => keys::likes(user),
-            Order::Followed(user) => keys::follows(user),
-            Order::FollowedBy(user) => keys::followers(user),
+            Order::Liked(user) => keys::liked_older(user),
+            Order::Followed(user) => keys::followed_older(user),
+            Order::FollowedBy(user) => keys::followed_by_older(user),
         }
     }
 
@@ -95,14 +96,14 @@ pub struct Window {
     pub entries: Vec<Entry>,
     /// Whatever is missing in `entries` stands at or below this place; 0: nothing is.
     pub floor: u64,
-    /// In how many sub-sets the members lie.
+    /// In how many sub-sets the older members lie.
     subsets: u64,
 }
 
 /// What Redis keeps of a page of the order; 100006 for an unknown user.
 pub async fn window(sight: &mut Sight<'_>, order: Order, list: &List) -> Result<Window> {
     // Asked after the entries: what is removed meanwhile lies below it.
-    let fields = [order.floor_field(), "follower_sets"].map(Bytes::from);
+    let fields = [Bytes::from(format!("{}_floor", order.name())), Bytes::from_static(b"followed_by_sets")];
     let fields = Command::new("HMGET").arg(keys::user(order.user())).args(fields);
     let (entries, fields) = sight.ask_list::<Entry>(list, vec![fields]).await?;
     match fields.first().unwrap_or(&Reply::Nil).array()? {
@@ -115,33 +116,32 @@ pub async fn window(sight: &mut Sight<'_>, order: Order, list: &List) -> Result<
     }
 }
 
-/// Which of these members, that Postgres has, are members without a place in the order.
+/// Which of these members, that Postgres has, were trimmed from the order and are members still.
 pub async fn are_trimmed(run: &Arc<Run>, order: Order, window: &mut Window, members: &[u64]) -> Result<Vec<bool>> {
     let (user, bucket) = (order.user(), order.user().bucket());
     for _ in 0..ASKED_MAX {
         let count = if matches!(order, Order::FollowedBy(_)) { window.subsets } else { 1 };
         let mut by_subset: Vec<(String, usize)> =
-            (0..members.len()).map(|place| (keys::subset(&order.set(), count, members[place]), place)).collect();
+            (0..members.len()).map(|place| (keys::subset(&order.older(), count, members[place]), place)).collect();
         by_subset.sort_unstable();
         let mut read = Read::new(run);
         let groups: Vec<&[(String, usize)]> = by_subset.chunk_by(|one, other| one.0 == other.0).collect();
         for group in &groups {
             read.push(bucket, membership::command(group[0].0.clone(), group.iter().map(|(_, place)| members[*place])));
         }
-        read.push(bucket, Command::new("ZMSCORE").arg(order.key()).numbers(members.iter().copied()));
         // Asked last: the same as before, and no sub-set was split while they were asked.
-        read.push(bucket, Command::new("HGET").arg(keys::user(user)).arg("follower_sets"));
+        read.push(bucket, Command::new("HGET").arg(keys::user(user)).arg("followed_by_sets"));
         let replies = read.send().await?;
-        let [flags @ .., places, subsets] = &replies[..] else { return Ok(Vec::new()) };
+        let [flags @ .., subsets] = &replies[..] else { return Ok(Vec::new()) };
         let subsets = subsets.number()?.unwrap_or(1);
         if subsets != window.subsets {
             window.subsets = subsets;
             continue;
         }
-        let mut trimmed: Vec<bool> = places.array()?.iter().map(|place| *place == Reply::Nil).collect();
+        let mut trimmed = vec![false; members.len()];
         for (group, flags) in groups.iter().zip(flags) {
             for ((_, place), is_member) in group.iter().zip(membership::flags(flags)?) {
-                trimmed[*place] &= is_member;
+                trimmed[*place] = is_member;
             }
         }
         return Ok(trimmed);
@@ -167,7 +167,8 @@ pub async fn trim(run: &Arc<Run>, buckets: &[Bucket], flushed: &[u64]) -> Result
         let mut read = Read::new(run);
         for order in orders {
             let oldest = Command::new("ZRANGE").arg(order.key()).arg("0");
-            read.push(order.user().bucket(), oldest.arg(format!("-{}", ORDER_KEPT + 1)).arg("WITHSCORES"));
+            let oldest = oldest.arg((DOOMED_MAX + ORDER_KEPT - 1).to_string()).arg("WITHSCORES");
+            read.push(order.user().bucket(), oldest);
         }
         let oldest = read.send().await?;
         let removing = orders.iter().zip(&oldest).map(|(order, oldest)| remove_flushed(run, *order, oldest, flushed));
@@ -176,15 +177,16 @@ pub async fn trim(run: &Arc<Run>, buckets: &[Bucket], flushed: &[u64]) -> Result
     Ok(removed)
 }
 
-/// Of the oldest places of an order, which were told; gives how many.
+/// Of the oldest places of an order, which were told, all but the last that are to stay; gives how many.
 async fn remove_flushed(run: &Arc<Run>, order: Order, oldest: &Reply, flushed: &[u64]) -> Result<usize> {
     let is_flushed = |entry: &Entry| entry.place <= flushed[order.home_of(entry.id).index()];
-    let oldest = timeline::entries(oldest)?;
-    let doomed: Vec<Entry> = oldest.into_iter().filter(is_flushed).take(DOOMED_MAX).collect();
+    let mut oldest = timeline::entries(oldest)?;
+    oldest.truncate(oldest.len().saturating_sub(ORDER_KEPT));
+    let doomed: Vec<Entry> = oldest.into_iter().filter(is_flushed).collect();
     let (user, bucket) = (order.user(), order.user().bucket());
-    let keys = [keys::long(bucket), keys::user(user), order.key()];
+    let keys = [keys::long(bucket), keys::user(user), order.key(), order.older()];
     let places = doomed.iter().flat_map(|entry| [entry.place, entry.id]).map(|number| Bytes::from(number.to_string()));
-    let arguments = std::iter::once(Bytes::from(order.floor_field())).chain(places);
+    let arguments = std::iter::once(Bytes::from(order.name())).chain(places);
     match Home::new(run, bucket).call(&script::ORDER_TRIM, keys, arguments).await {
         Err(error) if error.code != Code::NoUser => Err(error),
         _ => Ok(doomed.len()),
@@ -202,6 +204,7 @@ mod tests {
             assert_eq!(Order::of_key(&order.key()), Some(order));
         }
         assert_eq!(Order::of_key(&keys::friends(user)), None);
+        assert_eq!(Order::of_key(&keys::liked_older(user)), None);
         assert_eq!(Order::of_key("liked:{b041}:8192001344"), None);
     }
 }

@@ -305,20 +305,20 @@ pub async fn mirror_states(run: &Run, mirror: Bucket, edges: &[Remembered]) -> R
     let known: Vec<_> = edges.iter().filter_map(|edge| Some((parts(edge)?, edge.version))).collect();
     let asked = known.iter().flat_map(|((kind, from, to), _)| {
         let user = UserId(*from);
-        let (set, order) = match &kind[..] {
-            "favorite" => (keys::likes(user), keys::liked(user)),
-            _ => (keys::follows(user), keys::followed(user)),
+        let (order, older) = match &kind[..] {
+            "favorite" => (keys::liked(user), keys::liked_older(user)),
+            _ => (keys::followed(user), keys::followed_older(user)),
         };
-        let questions = [Command::new("SISMEMBER").arg(set), Command::new("ZSCORE").arg(order)];
+        let questions = [Command::new("ZSCORE").arg(order), Command::new("SISMEMBER").arg(older)];
         questions.map(|question| (mirror, question.arg(to.to_string())))
     });
     let mut answers = run.pipeline(asked.collect()).await?.into_iter();
     let mut answer = || answers.next().unwrap_or_else(|| Ok(Reply::Nil));
     let mut states = Vec::with_capacity(known.len());
     for ((kind, from, to), remembered) in known {
-        let on = answer()?.required_number()? == 1;
-        // None where it was trimmed, too.
         let place = answer()?.number()?;
+        let is_older = answer()?.required_number()? == 1;
+        let on = place.is_some() || is_older;
         let edge = EdgeChange { from, to, on };
         let change = if kind == "favorite" { Change::Favorite(edge) } else { Change::Follow(edge) };
         states.push((change, place.unwrap_or(remembered)));

@@ -189,8 +189,8 @@ impl Home {
     /// Removes what users have of these scopes; of what they are not loaded with, only the counts.
     pub async fn clear_users(&self, users: &[UserId], scopes: &[Scope]) -> Result<()> {
         let hashes: Vec<String> = users.iter().map(|id| keys::user(*id)).collect();
-        let followers = users.iter().map(|id| keys::followers(*id));
-        let subsets = self.subsets(followers, &hashes, "follower_sets").await?;
+        let older = users.iter().map(|id| keys::followed_by_older(*id));
+        let subsets = self.subsets(older, &hashes, "followed_by_sets").await?;
         let subsets = subsets.into_iter().map(|key| (key, Scope::Follows));
         let parts = users.iter().flat_map(|id| keys::of_user(*id)).chain(subsets);
         self.clear_parts(parts, hashes, keys::USER_FIELDS, scopes).await

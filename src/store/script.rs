@@ -15,6 +15,7 @@ use super::reply::Reply;
 
 const HEAD: &str = include_str!("../../lua/lib/head.lua");
 const SUBSETS: &str = include_str!("../../lua/lib/subsets.lua");
+const ORDERS: &str = include_str!("../../lua/lib/orders.lua");
 
 pub struct Script {
     /// The file `lua/<name>.lua`, whose first comment is the contract.
@@ -24,7 +25,7 @@ pub struct Script {
     pub expects: Option<&'static str>,
     when_full: WhenFull,
     /// What is put in front of it beside `lib/head.lua`.
-    library: &'static str,
+    libraries: &'static [&'static str],
     /// As Redis named it.
     sha1: OnceLock<Bytes>,
 }
@@ -38,23 +39,14 @@ enum WhenFull {
     Runs,
 }
 
-macro_rules! library {
-    () => {
-        ""
-    };
-    ($library:ident) => {
-        $library
-    };
-}
-
 macro_rules! scripts {
-    ($($constant:ident = $name:literal, $expects:expr, $when_full:ident $(, $library:ident)?;)*) => {
+    ($($constant:ident = $name:literal, $expects:expr, $when_full:ident $(, $library:ident)*;)*) => {
         $(pub static $constant: Script = Script {
             name: $name,
             body: include_str!(concat!("../../lua/", $name, ".lua")),
             expects: $expects,
             when_full: WhenFull::$when_full,
-            library: library!($($library)?),
+            libraries: &[$($library),*],
             sha1: OnceLock::new(),
         };)*
 
@@ -70,16 +62,16 @@ scripts! {
     FEED_INSERT = "feed_insert", Some("open"), Runs;
     FAVORITE_SET = "favorite_set", Some("open"), Refuses, SUBSETS;
     FAVORITE_READ = "favorite_read", Some("open"), Runs, SUBSETS;
-    FAVORITE_MIRROR = "favorite_mirror", Some("open"), Runs;
-    FOLLOW_SET = "follow_set", Some("open"), Refuses, SUBSETS;
-    FOLLOW_READ = "follow_read", Some("open"), Runs, SUBSETS;
-    FOLLOW_MIRROR = "follow_mirror", Some("open"), Runs, SUBSETS;
+    FAVORITE_MIRROR = "favorite_mirror", Some("open"), Runs, ORDERS;
+    FOLLOW_SET = "follow_set", Some("open"), Refuses, SUBSETS, ORDERS;
+    FOLLOW_READ = "follow_read", Some("open"), Runs, SUBSETS, ORDERS;
+    FOLLOW_MIRROR = "follow_mirror", Some("open"), Runs, SUBSETS, ORDERS;
     COMMENT_ADD = "comment_add", Some("open"), Refuses;
     COMMENT_DELETE = "comment_delete", Some("open"), Refuses;
     MESSAGE_SEND = "message_send", Some("open"), Refuses;
     MIRROR_CONFIRM = "mirror_confirm", Some("open"), Runs;
     MIRROR_FORGET = "mirror_forget", Some("open"), Runs;
-    ORDER_TRIM = "order_trim", Some("open"), Runs;
+    ORDER_TRIM = "order_trim", Some("open"), Runs, SUBSETS;
     OUTBOX_TRIM = "outbox_trim", Some("open"), Runs;
     BUCKET_CLOSE = "bucket_close", None, Runs;
     BUCKET_CLEAR = "bucket_clear", Some("closed"), Runs;
@@ -91,7 +83,7 @@ scripts! {
     FEED_LOAD = "feed_load", Some("closed"), Refuses;
     FAVORITES_LOAD = "favorites_load", Some("closed"), Refuses, SUBSETS;
     FAVORITE_MIRRORS_LOAD = "favorite_mirrors_load", Some("closed"), Refuses;
-    FOLLOWS_LOAD = "follows_load", Some("closed"), Refuses, SUBSETS;
+    FOLLOWS_LOAD = "follows_load", Some("closed"), Refuses, SUBSETS, ORDERS;
     COMMENTS_LOAD = "comments_load", Some("closed"), Refuses;
     MESSAGES_LOAD = "messages_load", Some("closed"), Refuses;
 }
@@ -107,7 +99,8 @@ impl Script {
         match self.expects {
             Some(state) => format!(
                 "{first}\nlocal expected_state, order_long = '{state}', {ORDER_LONG}\n{HEAD}\n{}\n{}",
-                self.library, self.body
+                self.libraries.join("\n"),
+                self.body
             ),
             None => format!("{first}\n{}", self.body),
         }

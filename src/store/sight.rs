@@ -6,10 +6,9 @@ use std::time::Instant;
 
 use super::cards::{Basis, Card, Cards, UserCard, VideoCard, VideoText};
 use super::client::Command;
-use super::keys;
 use super::listed::Listed;
 use super::marks::{Judge, Stamp};
-use super::membership;
+use super::membership::{placed_flags, placed_members};
 use super::reply::Reply;
 use super::run::{Read, Run};
 use super::seen::{FoundVideo, Seen, SeenUser, SeenVideo, Shape, sorted};
@@ -19,6 +18,7 @@ use super::video;
 use super::viewer::ViewerSets;
 use crate::error::{Code, Error, Result};
 use crate::id::{Bucket, UserId, VideoId};
+use crate::model::Order;
 
 pub struct Sight<'a> {
     cards: &'a Cards,
@@ -173,21 +173,17 @@ impl<'a> Sight<'a> {
         let viewer = self.viewer.filter(|_| lacking.asks_flags());
         let whole =
             viewer.filter(|viewer| self.cards.wants_viewer(*viewer)).map(|viewer| (viewer, self.stamp(viewer.0)));
-        match (viewer, whole) {
-            (None, _) => {}
-            (_, Some((viewer, _))) => {
-                for set in [keys::likes(viewer), keys::follows(viewer)] {
-                    read.push(viewer.bucket(), Command::new("SMEMBERS").arg(set));
-                }
-            }
-            (Some(viewer), None) => {
+        if let Some(viewer) = viewer {
+            let mut ask = |commands: [Command; 2]| commands.into_iter().for_each(|one| read.push(viewer.bucket(), one));
+            let (liked, followed) = (Order::Liked(viewer), Order::Followed(viewer));
+            if whole.is_some() {
+                [liked, followed].into_iter().for_each(|order| ask(order.asks_all_members()));
+            } else {
                 if !lacking.liked.is_empty() {
-                    let ids = lacking.liked.iter().map(|id| id.0);
-                    read.push(viewer.bucket(), membership::command(keys::likes(viewer), ids));
+                    ask(liked.asks_members(lacking.liked.iter().map(|id| id.0)));
                 }
                 if !lacking.followed.is_empty() {
-                    let ids = lacking.followed.iter().map(|id| id.0);
-                    read.push(viewer.bucket(), membership::command(keys::follows(viewer), ids));
+                    ask(followed.asks_members(lacking.followed.iter().map(|id| id.0)));
                 }
             }
         }
@@ -210,23 +206,24 @@ impl<'a> Sight<'a> {
             self.users.insert(*id, card);
         }
         match (flags, whole) {
-            ([likes, follows], Some((viewer, stamp))) => {
-                self.sets = Some(self.cards.keep_viewer(viewer, ViewerSets::told(likes, follows, stamp)?));
+            ([liked, liked_older, followed, followed_older], Some((viewer, stamp))) => {
+                let (likes, follows) = (placed_members(liked, liked_older)?, placed_members(followed, followed_older)?);
+                self.sets = Some(self.cards.keep_viewer(viewer, ViewerSets::new(likes, follows, stamp)));
             }
             (flags, _) => self.note_flags(&lacking, flags)?,
         }
         Ok(replies)
     }
 
-    /// From the answers to what was asked of the viewer's sets.
-    fn note_flags(&mut self, lacking: &Lacking, told: &[Reply]) -> Result<()> {
-        let (liked, followed) = told.split_at(usize::from(!lacking.liked.is_empty()).min(told.len()));
-        for told in liked {
-            let flags = lacking.liked.iter().zip(membership::flags(told)?);
+    /// From the answers to what was asked of the viewer.
+    fn note_flags(&mut self, lacking: &Lacking, mut told: &[Reply]) -> Result<()> {
+        if let ([places, older, rest @ ..], false) = (told, lacking.liked.is_empty()) {
+            let flags = lacking.liked.iter().zip(placed_flags(places, older)?);
             flags.for_each(|(id, flag)| self.liked.insert(*id, flag));
+            told = rest;
         }
-        for told in followed {
-            let flags = lacking.followed.iter().zip(membership::flags(told)?);
+        if let [places, older] = told {
+            let flags = lacking.followed.iter().zip(placed_flags(places, older)?);
             flags.for_each(|(id, flag)| self.followed.insert(*id, flag));
         }
         Ok(())

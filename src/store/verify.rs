@@ -219,7 +219,7 @@ impl Place {
         }
         match kind_and_owners(&self.key)? {
             ("likers", owners) => Some((keys::video(VideoId(*owners.first()?)), "liker_sets")),
-            ("followers", owners) => Some((keys::user(UserId(*owners.first()?)), "follower_sets")),
+            ("followed_by_older", owners) => Some((keys::user(UserId(*owners.first()?)), "followed_by_sets")),
             _ => None,
         }
     }
@@ -291,7 +291,7 @@ fn type_of(kind: &str) -> &'static str {
         "head" | "riffle" | "trimmed" | "latest_floor" | "latest_inserts" => "string",
         "outbox" => "stream",
         "user" | "video" => "hash",
-        "likers" | "likes" | "followers" | "follows" | "long" => "set",
+        "likers" | "liked_older" | "followed_older" | "followed_by_older" | "long" => "set",
         _ => "zset",
     }
 }

@@ -7,8 +7,6 @@ use std::time::{Duration, Instant};
 
 use super::cards::Kept;
 use super::marks::Stamp;
-use super::reply::Reply;
-use crate::error::Result;
 use crate::id::{UserId, VideoId};
 
 /// Of a few dozen members.
@@ -37,15 +35,9 @@ impl Kept for ViewerSets {
 }
 
 impl ViewerSets {
-    /// From all members of both sets, which were asked for after `stamp` was taken.
-    pub(super) fn told(likes: &Reply, follows: &Reply, stamp: Stamp) -> Result<ViewerSets> {
-        let sorted = |told: &Reply| -> Result<Box<[u64]>> {
-            let mut members = told.numbers()?;
-            members.sort_unstable();
-            Ok(members.into())
-        };
-        let (likes, follows) = (sorted(likes)?, sorted(follows)?);
-        Ok(ViewerSets { likes, follows, stamp, read_at: Instant::now(), uses: AtomicU64::new(0) })
+    /// All members of both, sorted, which were asked for after `stamp` was taken.
+    pub(super) fn new(likes: Box<[u64]>, follows: Box<[u64]>, stamp: Stamp) -> ViewerSets {
+        ViewerSets { likes, follows, stamp, read_at: Instant::now(), uses: AtomicU64::new(0) }
     }
 
     pub(super) fn likes(&self, video: VideoId) -> bool {
@@ -75,15 +67,14 @@ mod tests {
     use super::*;
     use crate::store::{Admission, Marks};
 
-    fn sets(likes: &[i64], follows: &[i64]) -> ViewerSets {
+    fn sets(likes: &[u64], follows: &[u64]) -> ViewerSets {
         let stamp = Marks::new(Duration::ZERO).stamp(7, &Admission::new(Vec::new(), Vec::new()));
-        let told = |members: &[i64]| Reply::Array(members.iter().copied().map(Reply::Integer).collect());
-        ViewerSets::told(&told(likes), &told(follows), stamp).unwrap()
+        ViewerSets::new(likes.into(), follows.into(), stamp)
     }
 
     #[test]
-    fn members_are_found_in_whatever_order_they_were_told() {
-        let sets = sets(&[9, 3, 7], &[4]);
+    fn members_are_found() {
+        let sets = sets(&[3, 7, 9], &[4]);
         assert_eq!([3, 4, 7, 9].map(|id| sets.likes(VideoId(id))), [true, false, true, true]);
         assert_eq!([3, 4].map(|id| sets.follows(UserId(id))), [false, true]);
     }

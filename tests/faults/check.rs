@@ -131,8 +131,9 @@ impl Check<'_> {
 
     async fn homes_of_follows(&mut self, world: &World) {
         for account in &self.shared.cast.people {
-            let home = members(world, &keys::followers(UserId(account.id))).await;
-            let mirror = members(world, &keys::follows(UserId(account.id))).await;
+            let user = UserId(account.id);
+            let home = placed_members(world, &keys::followed_by(user), &keys::followed_by_older(user)).await;
+            let mirror = placed_members(world, &keys::followed(user), &keys::followed_older(user)).await;
             let of = |edge: &Key| match edge {
                 Key::Follow { from, to } if *to == account.id => Some(*from),
                 _ => None,
@@ -208,6 +209,12 @@ impl Check<'_> {
 
 async fn members(world: &World, key: &str) -> BTreeSet<u64> {
     world.redis_command("SMEMBERS", &[key]).await.numbers().unwrap().into_iter().collect()
+}
+
+/// Of an order, and those that were trimmed from it.
+async fn placed_members(world: &World, order: &str, older: &str) -> BTreeSet<u64> {
+    let placed = world.redis_command("ZRANGE", &[order, "0", "-1"]).await.numbers().unwrap();
+    placed.into_iter().chain(members(world, older).await).collect()
 }
 
 /// Rows of one text column, each of so many numbers.

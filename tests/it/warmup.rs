@@ -234,7 +234,7 @@ async fn parts_are_loaded_alone() {
         ("users", &[("HSET", &[&keys::user(mia), "name", "somebody"])]),
         ("videos", &[("DEL", &[&keys::works(mia)]), ("HSET", &[&keys::video(video), "title", "another"])]),
         ("favorites", &[("DEL", &[&keys::likers(video)]), ("HSET", &[&keys::user(mia), "favorited", "77"])]),
-        ("follows", &[("DEL", &[&keys::follows(bob)]), ("HINCRBY", &[&keys::user(bob), "follows", "5"])]),
+        ("follows", &[("DEL", &[&keys::followed(bob)]), ("HINCRBY", &[&keys::user(bob), "follows", "5"])]),
         ("comments", &[("DEL", &[&keys::comments(video)])]),
         ("messages", &[("DEL", &[&keys::chat(mia.min(bob), mia.max(bob))])]),
     ];

@@ -24,7 +24,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use fred::clients::Client as Fred;
-use fred::interfaces::{ClientLike, SetsInterface};
+use fred::interfaces::{ClientLike, SortedSetsInterface};
 use fred::types::config::Config;
 use fred::types::{Builder, ClusterHash, CustomCommand, Value};
 use hyper::body::Incoming;
@@ -234,9 +234,9 @@ impl Core {
     async fn page(&self, viewer: UserId) -> Result<()> {
         let ids = |ids: &[u64]| ids.iter().map(u64::to_string).collect::<Vec<_>>();
         let pipeline = self.fred.pipeline();
-        let () = pipeline.smismember(keys::likes(viewer), ids(&self.shared.plan.videos)).await?;
-        let () = pipeline.smismember(keys::follows(viewer), ids(&self.shared.plan.authors)).await?;
-        let _: Vec<Vec<i64>> = pipeline.all().await?;
+        let () = pipeline.zmscore(keys::liked(viewer), ids(&self.shared.plan.videos)).await?;
+        let () = pipeline.zmscore(keys::followed(viewer), ids(&self.shared.plan.authors)).await?;
+        let _: Vec<Vec<Option<f64>>> = pipeline.all().await?;
         Ok(())
     }
 

@@ -47,19 +47,18 @@ pub(super) fn of(subject: &Subject, rows: &Rows, held: &[Option<String>]) -> Exp
         Subject::User(id) => {
             let row = rows.users.get(&id.0);
             expected.versions.extend(row.map(|row| (id.bucket(), row.version)));
+            // Four counts, whose orders are the four places behind them; of three the older ones stand four further on.
+            let works = Wanted::Size(held[5].clone());
+            let sizes = [6, 7, 8].map(|order| number(&held[order]) + number(&held[order + OLDER]));
             if let Some(row) = row {
-                let (likes, follows, followers) = (row.likes, row.follows, row.followers);
-                // An order that was trimmed has any size: it is walked.
-                let order = |at: usize, size| if held[at + FLOORS].is_some() { number(&held[at]) } else { size };
-                let orders = [order(9, likes), order(10, follows), order(11, followers), row.friends];
-                let sizes = [&[likes, follows, followers][..], &orders].concat();
-                expected.walk_differing(held, Subject::USER_SETS, &sizes);
-                expected.to_walk.extend((9..12).filter(|at| held[at + FLOORS].is_some()));
+                let wanted = [row.likes, row.follows, row.followers];
+                let differing = (6..).zip(sizes.iter().zip(wanted)).filter(|(_, (size, wanted))| **size != *wanted);
+                expected.to_walk.extend(differing.flat_map(|(order, _)| [order, order + OLDER]));
+                expected.walk_differing(held, Subject::USER_FRIENDS, &[row.friends]);
             }
             let name = Wanted::Row(row.map(|row| row.name.clone()));
-            // Four counts, whose sets are the four places behind them.
-            let counts = held[5..9].iter().map(|size| Wanted::Size(size.clone()));
-            [name].into_iter().chain(counts).chain(held[5..].iter().map(|_| Wanted::Anything)).collect()
+            let counts = sizes.map(|size| Wanted::Size(Some(size.to_string())));
+            [name, works].into_iter().chain(counts).chain(held[5..].iter().map(|_| Wanted::Anything)).collect()
         }
         // Behind its one place stands the sum.
         Subject::Favorited(_) => vec![Wanted::Size(held[1].clone())],
@@ -95,9 +94,9 @@ pub(super) fn of(subject: &Subject, rows: &Rows, held: &[Option<String>]) -> Exp
         Subject::Like { user, video } => {
             let row = rows.favorites.get(&(user.0, video.0));
             expected.versions.extend(row.map(|row| (video.bucket(), row.version)));
-            let on = Wanted::Row(present(row.is_some_and(|row| row.edge.on)));
-            let ranked = unless_trimmed(on.clone(), row, &held[2], &held[3]);
-            vec![on.clone(), on, ranked, Wanted::Anything]
+            let row = row.filter(|row| row.edge.on);
+            let on = present(row.is_some());
+            [vec![Wanted::Row(on.clone())], placed(row, on, &held[1..4])].concat()
         }
         Subject::Follow { from, to } => {
             let (row, back) = (rows.follows.get(&(from.0, to.0)), rows.follows.get(&(to.0, from.0)));
@@ -106,11 +105,9 @@ pub(super) fn of(subject: &Subject, rows: &Rows, held: &[Option<String>]) -> Exp
             let row = row.filter(|row| row.edge.on);
             let on = present(row.is_some());
             let friends = present(row.is_some() && back.is_some_and(|back| back.edge.on));
-            let place = Wanted::Row(row.map(|row| row.version.to_string()));
-            let on = Wanted::Row(on);
-            let placed = unless_trimmed(place, row, &held[1], &held[5]);
-            let ranked = unless_trimmed(on.clone(), row, &held[3], &held[6]);
-            vec![on.clone(), placed, on, ranked, Wanted::Row(friends), Wanted::Anything, Wanted::Anything]
+            let place = row.map(|row| row.version.to_string());
+            let (home, mirror) = (placed(row, place, &held[..3]), placed(row, on, &held[3..6]));
+            [home, mirror, vec![Wanted::Row(friends)]].concat()
         }
         Subject::Comment { video, id, member } => {
             let row = rows.comments.get(id);
@@ -138,15 +135,15 @@ pub(super) fn of(subject: &Subject, rows: &Rows, held: &[Option<String>]) -> Exp
     expected
 }
 
-/// How far behind the size of an order of a user stands its floor.
-const FLOORS: usize = 4;
+/// How far behind the size of an order of a user stands that of its older ones.
+const OLDER: usize = 4;
 
-/// A row that an order lacks, at or below its floor, is read from Postgres.
-fn unless_trimmed(wanted: Wanted, row: Option<&EdgeRow>, held: &Option<String>, floor: &Option<String>) -> Wanted {
-    match row {
-        Some(row) if held.is_none() && row.version <= number(floor) => Wanted::Anything,
-        _ => wanted,
-    }
+/// What should stand at three places of an edge that is there: its order, the older ones, and the floor of the order. It was
+/// trimmed where the order lacks it and the floor allows that.
+fn placed(row: Option<&EdgeRow>, in_order: Option<String>, held: &[Option<String>]) -> Vec<Wanted> {
+    let is_trimmed = row.is_some_and(|row| held[0].is_none() && row.version <= number(&held[2]));
+    let (order, older) = if is_trimmed { (None, present(true)) } else { (in_order, None) };
+    vec![Wanted::Row(order), Wanted::Row(older), Wanted::Anything]
 }
 
 fn present(yes: bool) -> Option<String> {

@@ -144,8 +144,10 @@ fn judge(sight: Sight, rows: &Rows, marks: &[u64]) -> Judgement {
     let expected = expectation::of(&subject, rows, &held);
     let differences = differences(&subject, &places, &held, &expected.wanted);
     let mut to_walk: Vec<String> = expected.to_walk.iter().map(|at| places[*at].key.clone()).collect();
-    // Where a member is missing, another may stand in its place, and the sizes agree.
-    let missing = differences.iter().filter(|difference| difference.redis.is_none()).map(|difference| &difference.key);
-    to_walk.extend(missing.filter(|key| Subject::has_members(key)).cloned());
+    // Where a member is missing, another may stand in its place, there or among the older ones, and the sizes agree.
+    let mut missing = differences.iter().filter(|difference| difference.redis.is_none());
+    if missing.any(|difference| Subject::has_members(&difference.key)) {
+        to_walk.extend(places.iter().map(|place| place.key.clone()).filter(|key| Subject::has_members(key)));
+    }
     Judgement { settled: expected.is_settled(marks), subject, differences, to_walk }
 }

@@ -9,7 +9,7 @@ use crate::store::{comment, keys, message};
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(super) enum Subject {
-    /// Name, counts, and the sizes of the sets.
+    /// Name, counts, and the sizes of what they count.
     User(UserId),
     /// The likes of all videos of a user, as he counts them.
     Favorited(UserId),
@@ -99,9 +99,11 @@ impl Subject {
         let id = member.split(' ').next().and_then(|id| id.parse().ok()).unwrap_or(0);
         Some(match (kind, &owners[..]) {
             ("likers", [video]) => Subject::Like { user: UserId(id), video: VideoId(*video) },
-            ("likes" | "liked", [user]) => Subject::Like { user: UserId(*user), video: VideoId(id) },
-            ("followers" | "followed_by", [user]) => Subject::Follow { from: UserId(id), to: UserId(*user) },
-            ("follows" | "followed" | "friends", [user]) => Subject::Follow { from: UserId(*user), to: UserId(id) },
+            ("liked" | "liked_older", [user]) => Subject::Like { user: UserId(*user), video: VideoId(id) },
+            ("followed_by" | "followed_by_older", [user]) => Subject::Follow { from: UserId(id), to: UserId(*user) },
+            ("followed" | "followed_older" | "friends", [user]) => {
+                Subject::Follow { from: UserId(*user), to: UserId(id) }
+            }
             ("comments", [video]) => Subject::Comment { video: VideoId(*video), id, member },
             ("chat", [low, high]) => Subject::Message { low: UserId(*low), high: UserId(*high), id, member },
             ("latest", []) => Subject::Fed(VideoId(id)),
@@ -114,8 +116,8 @@ impl Subject {
         Subject::of_member(key, String::new()).is_some()
     }
 
-    /// Where the first of the places with sizes that Postgres is asked for stands among them.
-    pub(super) const USER_SETS: usize = 6;
+    /// Where among the places the sizes stand that Postgres is asked for, each or the first of them.
+    pub(super) const USER_FRIENDS: usize = 9;
     pub(super) const VIDEO_SETS: usize = 6;
 
     /// Where it stands in Redis.
@@ -126,14 +128,11 @@ impl Subject {
                 let mut places = vec![place(keys::user(*id), Field, "name", "")];
                 let counts = ["works", "favorites", "follows", "followers"];
                 places.extend(counts.map(|count| place(keys::user(*id), Count, count, "")));
-                let sets = [keys::likes(*id), keys::follows(*id), keys::followers(*id)];
                 places.push(place(keys::works(*id), OrderSize, "", ""));
-                places.extend(sets.map(|key| place(key, SetSize, "", "")));
                 let orders = [keys::liked(*id), keys::followed(*id), keys::followed_by(*id), keys::friends(*id)];
                 places.extend(orders.map(|key| place(key, OrderSize, "", "")));
-                // After the orders: they only rise.
-                let floors = ["liked_floor", "followed_floor", "followed_by_floor"];
-                places.extend(floors.map(|floor| place(keys::user(*id), Field, floor, "")));
+                let older = [keys::liked_older(*id), keys::followed_older(*id), keys::followed_by_older(*id)];
+                places.extend(older.map(|key| place(key, SetSize, "", "")));
                 places
             }
             Subject::Favorited(id) => vec![place(keys::user(*id), Count, "favorited", "")],
@@ -154,19 +153,19 @@ impl Subject {
             Subject::Fed(id) => vec![place(keys::feed(), Ranked, id, "")],
             Subject::Like { user, video } => vec![
                 place(keys::likers(*video), Member, user, "home end"),
-                place(keys::likes(*user), Member, video, "mirror end"),
-                place(keys::liked(*user), Ranked, video, "order of the mirror end"),
+                place(keys::liked(*user), Ranked, video, "mirror end"),
+                place(keys::liked_older(*user), Member, video, "older ones of the mirror end"),
                 place(keys::user(*user), Field, "liked_floor", ""),
             ],
             Subject::Follow { from, to } => vec![
-                place(keys::followers(*to), Member, from, "home end"),
-                place(keys::followed_by(*to), Score, from, "order of the home end"),
-                place(keys::follows(*from), Member, to, "mirror end"),
-                place(keys::followed(*from), Ranked, to, "order of the mirror end"),
+                place(keys::followed_by(*to), Score, from, "home end"),
+                place(keys::followed_by_older(*to), Member, from, "older ones of the home end"),
+                place(keys::user(*to), Field, "followed_by_floor", ""),
+                place(keys::followed(*from), Ranked, to, "mirror end"),
+                place(keys::followed_older(*from), Member, to, "older ones of the mirror end"),
+                place(keys::user(*from), Field, "followed_floor", ""),
                 // The other one's friends go with the follow back.
                 place(keys::friends(*from), Ranked, to, "friends"),
-                place(keys::user(*to), Field, "followed_by_floor", ""),
-                place(keys::user(*from), Field, "followed_floor", ""),
             ],
             Subject::Comment { video, member, .. } => vec![place(keys::comments(*video), Score, member, "")],
             Subject::Message { low, high, member, .. } => vec![place(keys::chat(*low, *high), Score, member, "")],

@@ -134,7 +134,7 @@ fn reading() -> Vec<Case> {
 fn mirror(title: &'static str, state: u8) -> Case {
     Case {
         title,
-        keys: vec![keys::recent(home()), keys::user(MIA), keys::likes(MIA), keys::liked(MIA), keys::long(home())],
+        keys: vec![keys::recent(home()), keys::user(MIA), keys::liked(MIA), keys::liked_older(MIA), keys::long(home())],
         any_type: vec![keys::long(home())],
         arguments: arguments![MIA, FAR_VIDEO, state, VERSION, PLACE],
         before: vec![(keys::user(MIA), hash(&[("name", &"mia"), ("favorites", &0)]))],
@@ -150,9 +150,21 @@ fn recent(version: u64) -> Keys {
 fn likes(version: u64) -> Keys {
     vec![
         (keys::user(MIA), hash(&[("name", &"mia"), ("favorites", &1)])),
-        (keys::likes(MIA), set(&[FAR_VIDEO])),
         (keys::liked(MIA), sorted(&[(FAR_VIDEO, version)])),
     ]
+}
+
+/// The same like, whose place was trimmed.
+fn likes_since_long() -> Keys {
+    vec![
+        (keys::user(MIA), hash(&[("name", &"mia"), ("favorites", &1), ("liked_floor", &OLD_VERSION)])),
+        (keys::liked_older(MIA), set(&[FAR_VIDEO])),
+    ]
+}
+
+/// What a call does not look into that finds the member in its order.
+fn of_order() -> Vec<String> {
+    vec![keys::long(home()), keys::liked_older(MIA)]
 }
 
 fn following() -> Vec<Case> {
@@ -170,15 +182,30 @@ fn following() -> Vec<Case> {
             before: [likes(OLD_VERSION), recent(OLD_VERSION)].concat(),
             after: vec![
                 (keys::user(MIA), hash(&[("name", &"mia"), ("favorites", &0)])),
-                (keys::likes(MIA), gone()),
                 (keys::liked(MIA), gone()),
                 recent(VERSION).remove(0),
             ],
+            any_type: of_order(),
             ..mirror("a newer version takes the like back", 0)
+        },
+        Case {
+            before: likes_since_long(),
+            after: vec![
+                (keys::user(MIA), hash(&[("name", &"mia"), ("favorites", &0), ("liked_floor", &OLD_VERSION)])),
+                (keys::liked_older(MIA), gone()),
+                recent(VERSION).remove(0),
+            ],
+            ..mirror("a like whose place was trimmed is taken back", 0)
+        },
+        Case {
+            before: likes_since_long(),
+            after: recent(VERSION),
+            ..mirror("a like whose place was trimmed is not counted again", 1)
         },
         Case {
             before: [likes(OLD_VERSION), recent(OLD_VERSION)].concat(),
             after: recent(VERSION),
+            any_type: of_order(),
             ..mirror("a newer version of the same keeps the place in the order", 1)
         },
         Case {
@@ -206,7 +233,6 @@ fn following() -> Vec<Case> {
             before: long_order(96),
             after: [
                 vec![(keys::user(MIA), hash(&[("name", &"mia"), ("favorites", &97)]))],
-                vec![(keys::likes(MIA), set(&[ids(96), vec![FAR_VIDEO.0]].concat()))],
                 vec![(keys::liked(MIA), ordered(&[ids(96), vec![FAR_VIDEO.0]].concat(), PLACE))],
                 recent(VERSION),
                 vec![(keys::long(home()), set(&[keys::liked(MIA)]))],
@@ -232,7 +258,6 @@ fn ordered(videos: &[u64], last: u64) -> Value {
 fn long_order(count: u64) -> Keys {
     vec![
         (keys::user(MIA), hash(&[("name", &"mia"), ("favorites", &count)])),
-        (keys::likes(MIA), set(&ids(count))),
         (keys::liked(MIA), ordered(&ids(count), 0)),
     ]
 }
@@ -241,8 +266,8 @@ fn trimming() -> Vec<Case> {
     let noted = || (keys::long(home()), set(&[keys::liked(MIA)]));
     let trim = |title, places: &[(u64, u64)]| Case {
         title,
-        keys: vec![keys::long(home()), keys::user(MIA), keys::liked(MIA)],
-        arguments: ["liked_floor".to_owned()]
+        keys: vec![keys::long(home()), keys::user(MIA), keys::liked(MIA), keys::liked_older(MIA)],
+        arguments: ["liked".to_owned()]
             .into_iter()
             .chain(places.iter().flat_map(|(place, member)| arguments![place, member]))
             .collect(),
@@ -252,23 +277,25 @@ fn trimming() -> Vec<Case> {
     let all = ids(98);
     let pairs = |range: std::ops::Range<usize>| all[range].iter().map(|id| (*id, *id)).collect::<Vec<_>>();
     let user = |floor: u64| hash(&[("name", &"mia"), ("favorites", &98), ("liked_floor", &floor)]);
+    let moved = || (keys::liked(MIA), ordered(&all[1..], 0));
     vec![
         Case {
             after: vec![
                 (keys::user(MIA), user(all[33])),
                 (keys::liked(MIA), ordered(&all[34..], 0)),
+                (keys::liked_older(MIA), set(&all[..34])),
                 (keys::long(home()), gone()),
             ],
             ..trim("the oldest places go", &pairs(0..34))
         },
         Case {
-            after: vec![(keys::user(MIA), user(all[0])), (keys::liked(MIA), ordered(&all[1..], 0))],
+            after: vec![(keys::user(MIA), user(all[0])), moved(), (keys::liked_older(MIA), set(&all[..1]))],
             ..trim("an order that stays long stays noted", &pairs(0..1))
         },
         trim("what was placed anew stays", &[(all[0] - 1, all[0])]),
         Case {
             before: [long_order(98), vec![noted(), (keys::user(MIA), user(all[50]))]].concat(),
-            after: vec![(keys::liked(MIA), ordered(&all[1..], 0))],
+            after: vec![moved(), (keys::liked_older(MIA), set(&all[..1]))],
             ..trim("the floor never sinks", &pairs(0..1))
         },
         Case { before: vec![], reply: "NO_USER".into(), ..trim("of an unknown user nothing is removed", &[]) },
@@ -321,7 +348,7 @@ fn loading() -> Vec<Case> {
 fn loading_mirrors() -> Vec<Case> {
     let load = |title, arguments| Case {
         title,
-        keys: [vec![keys::long(home())], twice([keys::user(MIA), keys::likes(MIA), keys::liked(MIA)])].concat(),
+        keys: [vec![keys::long(home())], twice([keys::user(MIA), keys::liked(MIA), keys::liked_older(MIA)])].concat(),
         arguments,
         any_type: vec![keys::long(home())],
         ..Case::of(&script::FAVORITE_MIRRORS_LOAD)
@@ -330,18 +357,32 @@ fn loading_mirrors() -> Vec<Case> {
     vec![
         Case {
             before: vec![(keys::user(MIA), hash(&[("name", &"mia")]))],
-            after: vec![
-                count(2),
-                (keys::likes(MIA), set(&[VIDEO, FAR_VIDEO])),
-                (keys::liked(MIA), sorted(&[(FAR_VIDEO, OLD_VERSION), (VIDEO, VERSION)])),
-            ],
+            after: vec![count(2), (keys::liked(MIA), sorted(&[(FAR_VIDEO, OLD_VERSION), (VIDEO, VERSION)]))],
             ..load("likes are loaded in their order", arguments![VIDEO, 1, VERSION, FAR_VIDEO, 1, OLD_VERSION])
         },
         Case {
             before: likes(OLD_VERSION),
-            after: vec![(keys::likes(MIA), set(&[VIDEO])), (keys::liked(MIA), sorted(&[(VIDEO, VERSION)]))],
+            after: vec![(keys::liked(MIA), sorted(&[(VIDEO, VERSION)]))],
             any_type: vec![keys::long(home()), keys::user(MIA)],
             ..load("a like comes and one goes", arguments![FAR_VIDEO, 0, VERSION, VIDEO, 1, VERSION])
+        },
+        Case {
+            before: likes_since_long(),
+            after: vec![(keys::liked(MIA), sorted(&[(FAR_VIDEO, VERSION)])), (keys::liked_older(MIA), gone())],
+            any_type: vec![keys::long(home()), keys::user(MIA)],
+            ..load(
+                "a like whose place was trimmed is placed anew",
+                arguments![FAR_VIDEO, 1, VERSION, VIDEO, 0, VERSION],
+            )
+        },
+        Case {
+            before: likes_since_long(),
+            after: vec![
+                (keys::user(MIA), hash(&[("name", &"mia"), ("favorites", &0), ("liked_floor", &OLD_VERSION)])),
+                (keys::liked_older(MIA), gone()),
+            ],
+            any_type: vec![keys::long(home())],
+            ..load("a like whose place was trimmed goes", arguments![FAR_VIDEO, 0, VERSION, VIDEO, 0, VERSION])
         },
         Case {
             before: likes(OLD_VERSION),

@@ -28,9 +28,10 @@ fn set_follow(title: &'static str, state: u8) -> Case {
         keys: vec![
             keys::outbox(home()),
             keys::user(MIA),
-            keys::followers(MIA),
             keys::followed_by(MIA),
-            keys::follows(MIA),
+            keys::followed_by_older(MIA),
+            keys::followed(MIA),
+            keys::followed_older(MIA),
             keys::friends(MIA),
             keys::long(home()),
         ],
@@ -43,7 +44,12 @@ fn set_follow(title: &'static str, state: u8) -> Case {
 }
 
 fn followed_since(version: u64) -> Keys {
-    vec![(keys::followers(MIA), set(&[ZOE])), (keys::followed_by(MIA), sorted(&[(ZOE, version)]))]
+    vec![(keys::followed_by(MIA), sorted(&[(ZOE, version)]))]
+}
+
+/// What a call does not look into that finds a member in these orders.
+fn of_orders(older: &[fn(UserId) -> String]) -> Vec<String> {
+    older.iter().map(|key| key(MIA)).chain([keys::long(home())]).collect()
 }
 
 fn deciding() -> Vec<Case> {
@@ -51,7 +57,7 @@ fn deciding() -> Vec<Case> {
         let stream = stream([entry(MINTED, &[("kind", &"follow"), ("from", &ZOE), ("to", &MIA), ("on", &state)])]);
         vec![(keys::outbox(home()), stream)]
     };
-    let follows_back = || (keys::follows(MIA), set(&[ZOE]));
+    let follows_back = || (keys::followed(MIA), sorted(&[(ZOE, OLD_VERSION)]));
     let friends = |version| (keys::friends(MIA), sorted(&[(ZOE, version)]));
     vec![
         Case {
@@ -61,20 +67,46 @@ fn deciding() -> Vec<Case> {
         Case {
             before: vec![mia(0, 1), follows_back()],
             after: [vec![mia(1, 1), friends(MINTED)], followed_since(MINTED), outbox(1)].concat(),
+            any_type: of_orders(&[keys::followed_older]),
             ..set_follow("who is followed and follows back is a friend", 1)
         },
         Case {
+            before: vec![mia(0, 1), (keys::followed_older(MIA), set(&[ZOE]))],
+            after: [vec![mia(1, 1), friends(MINTED)], followed_since(MINTED), outbox(1)].concat(),
+            ..set_follow("who follows back since long is a friend", 1)
+        },
+        Case {
+            before: vec![mia(1, 0), (keys::followed_by_older(MIA), set(&[ZOE]))],
+            ..set_follow("a follower whose place was trimmed is not counted again", 1)
+        },
+        Case {
+            before: vec![mia(1, 0), (keys::followed_by_older(MIA), set(&[ZOE]))],
+            after: [vec![mia(0, 0), (keys::followed_by_older(MIA), gone())], outbox(0)].concat(),
+            ..set_follow("a follower whose place was trimmed leaves", 0)
+        },
+        {
+            // Which sub-set is known from how many there are.
+            let older = keys::subset(&keys::followed_by_older(MIA), 3, ZOE.0);
+            let mia = |followers: u8| {
+                (keys::user(MIA), hash(&[("name", &"mia"), ("followers", &followers), ("followed_by_sets", &3)]))
+            };
+            Case {
+                before: vec![mia(201), (older.clone(), set(&[ZOE]))],
+                after: [vec![mia(200), (older, gone())], outbox(0)].concat(),
+                any_type: of_orders(&[keys::followed_by_older]),
+                ..set_follow("a follower in a sub-set leaves", 0)
+            }
+        },
+        Case {
             before: [vec![mia(1, 0)], followed_since(OLD_VERSION)].concat(),
+            any_type: of_orders(&[keys::followed_by_older]),
             ..set_follow("a follower who is there is not counted again", 1)
         },
         Case {
             before: [vec![mia(1, 1), follows_back(), friends(OLD_VERSION)], followed_since(OLD_VERSION)].concat(),
-            after: [
-                vec![mia(0, 1), (keys::followers(MIA), gone()), (keys::followed_by(MIA), gone())],
-                vec![(keys::friends(MIA), gone())],
-                outbox(0),
-            ]
-            .concat(),
+            after: [vec![mia(0, 1), (keys::followed_by(MIA), gone())], vec![(keys::friends(MIA), gone())], outbox(0)]
+                .concat(),
+            any_type: of_orders(&[keys::followed_by_older, keys::followed_older]),
             ..set_follow("a follower who leaves is no friend any more", 0)
         },
         set_follow("who does not follow cannot leave", 0),
@@ -85,16 +117,22 @@ fn deciding() -> Vec<Case> {
 
 fn reading() -> Vec<Case> {
     let case = Case {
-        keys: vec![keys::user(MIA), keys::followers(MIA)],
+        keys: vec![keys::user(MIA), keys::followed_by(MIA), keys::followed_by_older(MIA)],
         arguments: arguments![ZOE, 0],
-        before: vec![(keys::followers(MIA), set(&[ZOE]))],
+        before: vec![(keys::followed_by_older(MIA), set(&[ZOE]))],
         reply: format!("OK {MINTED} :1"),
         ..Case::of(&script::FOLLOW_READ)
     };
     let ahead = at(HOME - 1, 8, 31);
     let (above, above_again) = (at(HOME, 9, 0), at(HOME, 9, 1));
     vec![
-        Case { title: "a user who follows", ..case.clone() },
+        Case { title: "a user who follows since long", ..case.clone() },
+        Case {
+            title: "a user who follows",
+            before: followed_since(OLD_VERSION),
+            any_type: of_orders(&[keys::followed_by_older]),
+            ..case.clone()
+        },
         Case { title: "a user who does not", before: vec![], reply: format!("OK {MINTED} :0"), ..case.clone() },
         Case {
             title: "the version is a whole millisecond above what was seen elsewhere",
@@ -117,9 +155,10 @@ fn mirror(title: &'static str, state: u8) -> Case {
         keys: vec![
             keys::recent(home()),
             keys::user(MIA),
-            keys::follows(MIA),
             keys::followed(MIA),
-            keys::followers(MIA),
+            keys::followed_older(MIA),
+            keys::followed_by(MIA),
+            keys::followed_by_older(MIA),
             keys::friends(MIA),
             keys::long(home()),
         ],
@@ -136,11 +175,11 @@ fn recent(version: u64) -> Keys {
 }
 
 fn follows_since(version: u64) -> Keys {
-    vec![(keys::follows(MIA), set(&[ZOE])), (keys::followed(MIA), sorted(&[(ZOE, version)]))]
+    vec![(keys::followed(MIA), sorted(&[(ZOE, version)]))]
 }
 
 fn following() -> Vec<Case> {
-    let follower = || (keys::followers(MIA), set(&[ZOE]));
+    let follower = || (keys::followed_by(MIA), sorted(&[(ZOE, OLD_VERSION)]));
     let friends = |version| (keys::friends(MIA), sorted(&[(ZOE, version)]));
     vec![
         Case {
@@ -157,21 +196,34 @@ fn following() -> Vec<Case> {
         Case {
             before: vec![mia(1, 0), follower()],
             after: [vec![mia(1, 1), friends(PLACE)], follows_since(PLACE), recent(VERSION)].concat(),
+            any_type: of_orders(&[keys::followed_by_older]),
             ..mirror("who follows a follower has a friend", 1)
+        },
+        Case {
+            before: vec![mia(1, 0), (keys::followed_by_older(MIA), set(&[ZOE]))],
+            after: [vec![mia(1, 1), friends(PLACE)], follows_since(PLACE), recent(VERSION)].concat(),
+            ..mirror("who follows somebody that follows since long has a friend", 1)
+        },
+        Case {
+            before: vec![mia(0, 1), (keys::followed_older(MIA), set(&[ZOE]))],
+            after: [vec![mia(0, 0), (keys::followed_older(MIA), gone())], recent(VERSION)].concat(),
+            ..mirror("who follows since long leaves", 0)
         },
         Case {
             before: [vec![mia(1, 1), follower(), friends(OLD_VERSION)], follows_since(OLD_VERSION)].concat(),
             after: [
-                vec![mia(1, 0), (keys::follows(MIA), gone()), (keys::followed(MIA), gone())],
+                vec![mia(1, 0), (keys::followed(MIA), gone())],
                 vec![(keys::friends(MIA), gone())],
                 recent(VERSION),
             ]
             .concat(),
+            any_type: of_orders(&[keys::followed_older, keys::followed_by_older]),
             ..mirror("who leaves has a friend less", 0)
         },
         Case {
             before: [vec![mia(0, 1)], follows_since(OLD_VERSION), recent(OLD_VERSION)].concat(),
             after: recent(VERSION),
+            any_type: of_orders(&[keys::followed_older]),
             ..mirror("a newer version of the same keeps the place in the order", 1)
         },
         Case {
