@@ -8,7 +8,7 @@
 //! | what | done before the answer |
 //! | --- | --- |
 //! | `bytes` | nothing |
-//! | `page/viewer` | two `SMISMEMBER` in one write: does the viewer like the page's videos, follow their authors? |
+//! | `page/viewer` | two `ZMSCORE` in one write: does the viewer like the page's videos, follow their authors? |
 //! | `user/viewer/user`, `works/user`, `liked/user`, `followers/user`, `comments/video`, `chat/one/other` | one read |
 //! | `like/user/video/author/on`, `follow/from/to` | the two scripts |
 //! | `comment/user/video`, `message/from/to` | the script |
