@@ -18,8 +18,9 @@ pub(super) const PART: usize = if cfg!(test) { 40 } else { 2_000 };
 
 #[derive(Clone)]
 pub(super) struct Order {
-    /// As Redis counted when all of these were known.
+    /// As Redis counted in this epoch when all of these were known.
     inserts: u64,
+    epoch: u64,
     /// Newest first; of up to twice [`PART`], so that a new video makes one be written anew and not all. None is empty.
     parts: Vec<Arc<[VideoId]>>,
     len: usize,
@@ -43,15 +44,14 @@ impl Order {
     pub(super) fn begun(told: OrderTold, asked: usize, stamp: Stamp) -> Order {
         let (len, is_whole) = (told.newest.len(), told.newest.len() < asked && !told.is_trimmed);
         let parts = split(&told.newest);
-        Order { inserts: told.inserts, parts, len, is_whole, reading: Arc::new(()), stamp }
+        Order { inserts: told.inserts, epoch: told.epoch, parts, len, is_whole, reading: Arc::new(()), stamp }
     }
 
     /// With what the newest [`COMPARED`] ids tell; `None`: it has to be read anew. `most`: how many ids may be kept.
     pub(super) fn told(&self, told: &OrderTold, most: usize, stamp: Stamp) -> Option<Order> {
         let is_new = |id: &&VideoId| self.reaches(**id) && !self.has(**id);
         let new: Vec<VideoId> = told.newest.iter().filter(is_new).copied().collect();
-        let is_same = stamp.has_admission_of(&self.stamp);
-        if !is_same || told.inserts.checked_sub(self.inserts) != Some(new.len() as u64) {
+        if told.epoch != self.epoch || told.inserts.checked_sub(self.inserts) != Some(new.len() as u64) {
             return None;
         }
         let order = Order { inserts: told.inserts, stamp, ..self.clone() }.with(&new, most);

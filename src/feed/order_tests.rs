@@ -34,6 +34,7 @@ impl Kept {
 
     fn answer(&self, newest: usize) -> OrderTold {
         OrderTold {
+            epoch: 7,
             inserts: self.inserts,
             newest: self.ids.iter().rev().take(newest).map(|id| VideoId(*id)).collect(),
             is_trimmed: self.floor > 0,
@@ -162,8 +163,15 @@ fn what_was_removed_by_hand_is_noticed() {
 }
 
 #[test]
-fn another_admission_makes_all_be_read_anew() {
-    let order = anew(&Kept::default(), 100);
+fn what_another_load_counted_makes_all_be_read_anew() {
+    let kept = Kept::default();
+    let of_next_epoch = OrderTold { epoch: 8, ..kept.answer(COMPARED) };
+    assert!(anew(&kept, 100).told(&of_next_epoch, 100, stamp()).is_none());
+}
+
+#[test]
+fn another_admission_is_no_reason_to_read_all_anew() {
+    let kept = Kept::default();
     let elsewhere = Marks::new(Duration::ZERO).stamp(Marks::ORDER, &Admission::new(Vec::new(), Vec::new()));
-    assert!(order.told(&Kept::default().answer(COMPARED), 100, elsewhere).is_none());
+    assert!(anew(&kept, 100).told(&kept.answer(COMPARED), 100, elsewhere).is_some());
 }

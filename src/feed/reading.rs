@@ -9,7 +9,7 @@ use super::order::{COMPARED, Order, PART, Place};
 use super::page::{Page, shown};
 use crate::archive::videos;
 use crate::error::Result;
-use crate::id::{ID_MAX, VideoId};
+use crate::id::{Bucket, ID_MAX, VideoId};
 use crate::store::snapshot::{order_asked, order_told};
 use crate::store::{Marks, Run, Sight, feed};
 
@@ -27,7 +27,8 @@ impl Feed {
                     Place::At(wanted) => wanted,
                     Place::Past => Cow::default(),
                 };
-                let told = order_told(&sight.ask(order_asked(COMPARED), shown(&guess), &[]).await?)?;
+                let replies = sight.ask(order_asked(COMPARED), shown(&guess), &[]).await?;
+                let told = order_told(sight.epoch(Bucket::FEED), &replies)?;
                 match known.told(&told, self.snapshot, stamp) {
                     Some(order) => self.keep(order),
                     None => self.read_order(&mut sight).await?,
@@ -49,7 +50,8 @@ impl Feed {
     async fn read_order(&self, sight: &mut Sight<'_>) -> Result<Arc<Order>> {
         let stamp = sight.stamp(Marks::ORDER);
         let part = PART.min(self.snapshot);
-        let told = order_told(&sight.ask(order_asked(part), &[], &[]).await?)?;
+        let replies = sight.ask(order_asked(part), &[], &[]).await?;
+        let told = order_told(sight.epoch(Bucket::FEED), &replies)?;
         Ok(self.keep(Order::begun(told, part, stamp)))
     }
 

@@ -153,11 +153,6 @@ impl Stamp {
     pub fn is_later_than(&self, other: &Stamp) -> bool {
         self.asked_at > other.asked_at
     }
-
-    /// Whether both were taken for the same admission: neither Redis nor what it was loaded with is another one.
-    pub fn has_admission_of(&self, other: &Stamp) -> bool {
-        self.admission == other.admission
-    }
 }
 
 impl Marks {

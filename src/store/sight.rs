@@ -318,6 +318,11 @@ impl<'a> Sight<'a> {
         &self.judge
     }
 
+    /// In which a bucket is seen: what it answers in any other is not believed.
+    pub fn epoch(&self, bucket: Bucket) -> u64 {
+        self.run.admission.epoch(bucket)
+    }
+
     /// Of what is asked for after this.
     pub fn stamp(&self, id: u64) -> Stamp {
         self.cards.marks.stamp(id, &self.run.admission)

@@ -10,6 +10,8 @@ use crate::id::{Bucket, VideoId};
 /// The newest videos of the feed, and what tells whether anything below them changed.
 #[derive(Debug, Clone, PartialEq)]
 pub struct OrderTold {
+    /// Of the feed's bucket: each load of it, and all that may have lost something, has another, and counts anew.
+    pub epoch: u64,
     /// How many videos had been put into the feed when the newest were asked for, or a little before.
     pub inserts: u64,
     /// Newest first.
@@ -26,9 +28,11 @@ pub fn order_asked(newest: usize) -> Vec<(Bucket, Command)> {
     [inserts, order_below(None, newest), floor].map(|command| (Bucket::FEED, command)).into()
 }
 
-pub fn order_told(replies: &[Reply]) -> Result<OrderTold> {
+/// `epoch`: through which was asked.
+pub fn order_told(epoch: u64, replies: &[Reply]) -> Result<OrderTold> {
     let [inserts, newest, floor] = replies else { return Err(Error::internal("the order was not told")) };
     Ok(OrderTold {
+        epoch,
         inserts: inserts.number()?.unwrap_or(0),
         newest: newest.numbers()?.into_iter().map(VideoId).collect(),
         is_trimmed: floor.number()?.unwrap_or(0) > 0,

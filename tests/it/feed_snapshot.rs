@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use flate2::read::GzDecoder;
+use riffle::id::UserId;
 use serde_json::Value;
 use tokio::task::JoinSet;
 
-use crate::harness::{Account, Client, Server, World, code, entries, eventually, id_at, ids};
+use crate::harness::{Account, Client, Server, World, code, entries, eventually, head, id_at, ids, query, run};
 
 /// No covers: nothing changes behind the tests' back.
 const NO_COVERS: (&str, &str) = ("ffmpeg", "/nonexistent");
@@ -315,12 +316,19 @@ async fn a_video_that_comes_late_stands_in_its_place_on_every_server_also_below_
 async fn pages_of_any_age_go_on_without_postgres_once_their_order_is_known() {
     let mut world = World::start_with_own_postgres().await;
     let planted = plant_many_old_videos(&world).await;
-    // One thread: another one may be admitted to the whole of Redis a moment later, and reads the order anew then.
-    let server = Server::start(&world, &[NO_COVERS, ("feed_window", "80"), ("threads", "1")]).await;
+    let server = Server::start(&world, &[NO_COVERS, ("feed_window", "80")]).await;
     let client = server.client();
+    let noa = client.register("noa").await;
     for _ in 0..2 {
         assert!(walk(&client, "", 0).await.iter().eq(planted.iter().rev()));
     }
+    // What is loaded anew elsewhere changes nothing of it.
+    let loaded = run(&world, &["warmup", "--bucket", &UserId(noa.id).bucket().to_string()], &[]).await;
+    assert!(loaded.status.success(), "{loaded:#?}");
+    let like = query(&noa, "/douyin/favorite/action/", &[("video_id", &planted[0]), ("action_type", &1)]);
+    let like = head("POST", &like, &[("Content-Length", "0")]);
+    let likes = async || (client.request(like.as_bytes()).await.status == 200).then_some(());
+    eventually("the server to have noticed", likes).await;
     world.postgres().kill().await.unwrap();
     assert!(walk(&client, "", 0).await.iter().eq(planted.iter().rev()));
 }
