@@ -110,21 +110,27 @@ impl Measuring<'_> {
         levels.iter().copied().filter(|count| *count <= USUAL_CONNECTIONS).max().unwrap_or(levels[0])
     }
 
-    /// Latencies at half of what riffle has just answered.
+    /// Latencies at half of what riffle has just answered, by turns with those of the limit.
     async fn open(&self, runs: &mut Runs, closed: &[Closed], bytes: f64) -> Result<Option<Open>> {
         let connections = self.usual_connections();
         let Some(top) = closed.iter().find(|closed| closed.connections == connections) else { return Ok(None) };
         let rate = top.riffle_rate() / 2.0;
-        let mut latencies: BTreeMap<String, Vec<f64>> = BTreeMap::new();
+        let limit_rate = rate.min(top.limit_rate() / 2.0);
+        let mut latencies: [BTreeMap<String, Vec<f64>>; 2] = Default::default();
         for _ in 0..self.options.rounds {
-            let (outcome, _) =
-                self.run(runs, self.riffle, connections, Some(rate), self.options.seconds, bytes).await?;
-            for (percentile, ms) in outcome.latency_ms {
-                latencies.entry(percentile).or_default().push(ms);
+            let sides = [(self.riffle, rate), (self.limit, limit_rate)];
+            for ((side, rate), latencies) in sides.into_iter().zip(&mut latencies) {
+                let (outcome, _) = self.run(runs, side, connections, Some(rate), self.options.seconds, bytes).await?;
+                for (percentile, ms) in outcome.latency_ms {
+                    latencies.entry(percentile).or_default().push(ms);
+                }
             }
         }
-        let latency_ms = latencies.into_iter().map(|(percentile, rounds)| (percentile, median(&rounds))).collect();
-        Ok(Some(Open { rate, connections, latency_ms }))
+        let medians = |of: BTreeMap<String, Vec<f64>>| {
+            of.into_iter().map(|(percentile, rounds)| (percentile, median(&rounds))).collect()
+        };
+        let [latency_ms, limit_latency_ms] = latencies.map(medians);
+        Ok(Some(Open { rate, connections, latency_ms, limit_latency_ms }))
     }
 
     /// One run of all streams of the scenario at once, and what the processes used in it.

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use crate::measure::USUAL_CONNECTIONS;
-use crate::results::{Closed, PERCENTILES, Results, ScenarioResult};
+use crate::results::{Closed, LIMIT_PERCENTILE, PERCENTILES, Results, ScenarioResult};
 
 const WIDTH: f64 = 860.0;
 const LEFT: f64 = 130.0;
@@ -45,11 +45,16 @@ pub fn throughput(results: &Results) -> String {
     picture("Requests a second, closed loop, against the raw limit", results, &legend, rows.len(), &body)
 }
 
-/// For each scenario a dot for each percentile, on a logarithmic scale.
+/// For each scenario a dot for each percentile and a line for the limit's p99, on a logarithmic scale.
 pub fn latency(results: &Results) -> String {
     let rows: Vec<_> =
         results.scenarios.iter().filter_map(|scenario| Some((scenario, scenario.open.as_ref()?))).collect();
-    let all = rows.iter().flat_map(|(_, open)| PERCENTILES.iter().filter_map(|name| open.latency_ms.get(*name)));
+    let all = rows.iter().flat_map(|(_, open)| {
+        PERCENTILES
+            .iter()
+            .filter_map(|name| open.latency_ms.get(*name))
+            .chain(open.limit_latency_ms.get(LIMIT_PERCENTILE))
+    });
     let (least, most) = all.fold((f64::MAX, 0.01_f64), |(least, most), ms| (least.min(*ms), most.max(*ms)));
     let (from, to) = (least.max(0.01).log10().floor(), most.log10().ceil());
     let x = |ms: f64| LEFT + PLOT * ((ms.max(0.01).log10() - from) / (to - from).max(1.0)).clamp(0.0, 1.0);
@@ -70,6 +75,10 @@ pub fn latency(results: &Results) -> String {
             let class = percentile.replace('.', "");
             let _ = write!(body, r#"<circle class="{class}" cx="{:.1}" cy="{}" r="6"/>"#, x(*ms), y + 16.0);
         }
+        if let Some(ms) = open.limit_latency_ms.get(LIMIT_PERCENTILE) {
+            let x = x(*ms) - 1.5;
+            let _ = write!(body, r#"<rect class="limit" x="{x:.1}" y="{}" width="3" height="20"/>"#, y + 6.0);
+        }
         let _ = write!(
             body,
             r#"<text class="small" x="{}" y="{:.0}">at {}/s</text>"#,
@@ -78,7 +87,7 @@ pub fn latency(results: &Results) -> String {
             thousands(open.rate)
         );
     }
-    let legend = [("p50", "p50"), ("p90", "p90"), ("p99", "p99"), ("p999", "p99.9")];
+    let legend = [("p50", "p50"), ("p90", "p90"), ("p99", "p99"), ("p999", "p99.9"), ("limit", "p99 of the limit")];
     picture("Latency at half of the top rate, open loop", results, &legend, rows.len(), &body)
 }
 

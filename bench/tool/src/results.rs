@@ -70,6 +70,10 @@ pub struct Open {
     pub connections: usize,
     /// Medians of the rounds, by percentile.
     pub latency_ms: BTreeMap<String, f64>,
+    /// The same of the limit, at this rate or half of its own top rate, whichever is less: what the machine, the load
+    /// generator and Redis make of it by themselves.
+    #[serde(default)]
+    pub limit_latency_ms: BTreeMap<String, f64>,
 }
 
 impl ScenarioResult {
@@ -139,6 +143,8 @@ pub fn median(values: &[f64]) -> f64 {
 }
 
 pub const PERCENTILES: [&str; 4] = ["p50", "p90", "p99", "p99.9"];
+/// The one that is shown of the limit, too.
+pub const LIMIT_PERCENTILE: &str = "p99";
 
 pub const HEADING: &str = "scenario        conn    riffle/s     limit/s  ratio  by CPU | CPU µs: server  redis postgres | limit: server  redis";
 
@@ -166,9 +172,17 @@ pub fn lines(scenario: &ScenarioResult) -> String {
         );
     }
     if let Some(open) = &scenario.open {
-        let latency = |percentile| open.latency_ms.get(percentile).copied().unwrap_or(f64::NAN);
-        let shown: Vec<String> = PERCENTILES.iter().map(|name| format!("{name} {:.2}", latency(*name))).collect();
-        let _ = writeln!(text, "{:<15}      at {:.0}/s: {} ms", "", open.rate, shown.join(", "));
+        let latency = |of: &BTreeMap<String, f64>, percentile: &str| of.get(percentile).copied().unwrap_or(f64::NAN);
+        let shown: Vec<String> =
+            PERCENTILES.iter().map(|name| format!("{name} {:.2}", latency(&open.latency_ms, name))).collect();
+        let limit = latency(&open.limit_latency_ms, LIMIT_PERCENTILE);
+        let _ = writeln!(
+            text,
+            "{:<15}      at {:.0}/s: {} ms (limit: {LIMIT_PERCENTILE} {limit:.2})",
+            "",
+            open.rate,
+            shown.join(", ")
+        );
     }
     text
 }
