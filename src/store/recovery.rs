@@ -22,6 +22,8 @@ pub struct Inspection {
     pub run_id: String,
     /// The installations that its buckets say they belong to: one, unless something is wrong.
     pub installations: BTreeSet<String>,
+    /// The layouts that its keys say they have ([`keys::LAYOUT`]): one, unless a recovery was cut off.
+    pub layouts: BTreeSet<u32>,
     /// Keys beside heads and marks.
     pub has_data: bool,
     /// What of its own settings would lose data, and the fix.
@@ -53,13 +55,17 @@ pub async fn inspect(client: &Client, buckets: &[Bucket]) -> Result<Inspection> 
     let (found, rest) = of_buckets.split_at(buckets.len());
     let (marks, beginnings) = rest.split_at(buckets.len());
     let ours = of_buckets.iter().filter(|reply| **reply != Reply::Nil).count() as u64;
-    let mut installations = BTreeSet::new();
+    let (mut installations, mut layouts) = (BTreeSet::new(), BTreeSet::new());
     for mark in marks {
-        installations.extend(mark.text()?.map(str::to_owned));
+        let Some(mark) = mark.text()? else { continue };
+        let (name, layout) = mark.split_once(' ').unwrap_or((mark, "1"));
+        installations.insert(name.to_owned());
+        layouts.insert(layout.parse().map_err(Error::internal)?);
     }
     Ok(Inspection {
         run_id: format!("{} {}", line(server, "run_id")?, line(replication, "master_replid")?),
         installations,
+        layouts,
         has_data: count.required_number()? > ours,
         danger: danger(line(memory, "maxmemory_policy")?, line(persistence, "aof_enabled")?),
         heads: parsed(found)?,
@@ -114,9 +120,10 @@ pub async fn rewrite_file(client: &Client) -> Result<()> {
     Ok(())
 }
 
-/// Closes a bucket, and marks it as one of `installation`; gives its former head.
+/// Closes a bucket, and marks it as one of `installation` with the present layout; gives its former head.
 pub async fn close(client: &Client, bucket: Bucket, epoch: u64, installation: &str) -> Result<Option<Head>> {
-    let arguments = [epoch.to_string(), bucket.id_at(0).to_string(), installation.to_owned()].map(Bytes::from);
+    let mark = format!("{installation} {}", keys::LAYOUT);
+    let arguments = [epoch.to_string(), bucket.id_at(0).to_string(), mark].map(Bytes::from);
     let command = script::BUCKET_CLOSE.command(&[keys::head(bucket), keys::installation(bucket)], &arguments);
     let reply = client.call(command).await?;
     match reply.array()? {

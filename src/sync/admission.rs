@@ -22,6 +22,7 @@ use crate::config::RedisUnsafe;
 use crate::error::{Error, Result};
 use crate::id::Bucket;
 use crate::store::cluster::{self, Node, Nodes};
+use crate::store::keys::LAYOUT;
 use crate::store::recovery::{self as redis, Inspection};
 use crate::store::{self, Address, Admission, Admitted, Client, Doubt, Marks, NodeRun, Run, Slot};
 
@@ -98,7 +99,7 @@ impl Gate {
         for (place, (node, inspection)) in nodes.reached.iter().zip(&inspections).enumerate() {
             match self.compare(&session, node, inspection, &rows).await? {
                 Verdict::InOrder => admitted.push(place),
-                Verdict::Restarted | Verdict::Damaged => self.recovery_wanted.notify_one(),
+                Verdict::Restarted | Verdict::Damaged | Verdict::Outdated => self.recovery_wanted.notify_one(),
                 Verdict::Refuse(state, why) => refused = Some((state, why)),
             }
         }
@@ -161,6 +162,10 @@ impl Gate {
         if inspection.installations.is_empty() && inspection.has_data {
             return Ok(Verdict::foreign("Redis holds keys that are not riffle's; it was not touched".into()));
         }
+        if inspection.layouts.iter().any(|layout| *layout > LAYOUT) {
+            let why = "Redis was loaded by a later riffle, whose keys this one does not know; it was not touched";
+            return Ok(Verdict::Refuse("redis newer", why.into()));
+        }
         let of_node: Vec<BucketRow> = node.buckets.iter().map(|bucket| rows[bucket.index()]).collect();
         let mut ahead = node.buckets.iter().zip(of_node.iter().zip(&inspection.heads));
         let ahead =
@@ -183,6 +188,9 @@ impl Gate {
                 row.position
             );
             return Ok(Verdict::Refuse("postgres put back", why));
+        }
+        if inspection.layouts.iter().any(|layout| *layout < LAYOUT) {
+            return Ok(Verdict::Outdated);
         }
         // What is closed in Postgres waits for its load, whatever its head says by now.
         let open = || of_node.iter().zip(&inspection.heads).filter(|(row, _)| row.open);
@@ -221,6 +229,8 @@ pub(super) enum Verdict {
     Restarted,
     /// New, emptied or behind.
     Damaged,
+    /// Loaded by an earlier riffle, with keys that hold something else.
+    Outdated,
     /// A word for `/readyz`, and the whole story for the log.
     Refuse(&'static str, String),
 }

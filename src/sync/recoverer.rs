@@ -61,6 +61,7 @@ pub(super) async fn in_order(gate: &Gate, pace: &Arc<Pace>, replace: bool) -> Re
     let nodes = scene.nodes.iter();
     let inspections = try_join_all(nodes.map(|node| redis::inspect(&node.client, &node.buckets))).await?;
     let mut unsettled = Vec::new();
+    let mut anew = replace;
     for (place, inspection) in inspections.iter().enumerate() {
         let node = &scene.nodes[place];
         let mut verdict = gate.compare(&scene.session, node, inspection, &rows).await?;
@@ -73,11 +74,15 @@ pub(super) async fn in_order(gate: &Gate, pace: &Arc<Pace>, replace: bool) -> Re
         match verdict {
             Verdict::InOrder => continue,
             Verdict::Restarted | Verdict::Damaged => {}
+            Verdict::Outdated => {
+                info!("Redis was loaded by an earlier riffle, and is loaded anew");
+                anew = true;
+            }
             Verdict::Refuse("redis foreign", why) if replace => {
                 warn!("{why}; replaced as asked");
                 redis::empty(&node.client).await?;
             }
-            Verdict::Refuse("postgres put back", why) if replace => warn!("{why}; replaced as asked"),
+            Verdict::Refuse("postgres put back" | "redis newer", why) if replace => warn!("{why}; replaced as asked"),
             Verdict::Refuse(state, why) => {
                 gate.set_obstacle(Some(state));
                 return Err(Error::unavailable(why));
@@ -88,7 +93,7 @@ pub(super) async fn in_order(gate: &Gate, pace: &Arc<Pace>, replace: bool) -> Re
     gate.set_obstacle(None);
     let mut settled = None;
     if !unsettled.is_empty() {
-        settled = scene.settle(&unsettled, replace).await?;
+        settled = scene.settle(&unsettled, anew).await?;
         gate.announce().await;
     }
     let loaded = load_closed(gate, &mut scene, settled).await?;

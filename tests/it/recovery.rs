@@ -8,7 +8,7 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use crate::harness::{Account, Client, PASSWORD, Reply, Server, World, clip, eventually, publishing, registering};
+use crate::harness::{Account, Client, PASSWORD, Reply, Server, World, clip, eventually, publishing, registering, run};
 
 /// Nothing changes behind the tests' back.
 const NO_COVERS: (&str, &str) = ("ffmpeg", "/nonexistent");
@@ -288,6 +288,55 @@ async fn a_redis_of_another_installation_is_refused_and_left_alone() {
     until_ready_says(&stranger.client(), "redis foreign").await;
     assert_is_refusal(&stranger.client().get("/douyin/feed/").await);
     assert!(facts.are_seen(&server.client()).await);
+}
+
+/// For what is compared between two servers.
+const SAME_MEDIA_URL: (&str, &str) = ("media_url", "http://media.example");
+
+/// What every bucket says of its layout: `" 1"`, or nothing as long as nobody counted them.
+async fn say_layout(world: &World, said: &str) {
+    let script = "for _, mark in ipairs(redis.call('KEYS', 'riffle:*')) do
+        redis.call('SET', mark, string.match(redis.call('GET', mark), '^%S+') .. ARGV[1])
+    end";
+    world.redis_command("EVAL", &[script, "0", said]).await;
+}
+
+#[tokio::test]
+async fn a_redis_of_an_earlier_layout_is_loaded_anew() {
+    let world = World::start_alone().await;
+    let (mut server, mia, facts) = furnished(&world, &[SAME_MEDIA_URL]).await;
+    for earlier in ["", " 1"] {
+        server.kill().await;
+        leave_a_mark(&world, &mia).await;
+        world.redis_command("SADD", &["likes:{b042}:42", "43"]).await;
+        say_layout(&world, earlier).await;
+        server = Server::start(&world, &[NO_COVERS, NOTHING_KEPT, SAME_MEDIA_URL]).await;
+        assert!(facts.are_seen(&server.client()).await);
+        assert!(!is_marked(&world, &mia).await);
+        assert_eq!(world.redis_command("EXISTS", &["likes:{b042}:42"]).await.number().unwrap(), Some(0));
+    }
+    server.kill().await;
+    leave_a_mark(&world, &mia).await;
+    let server = Server::start(&world, &[NO_COVERS, NOTHING_KEPT, SAME_MEDIA_URL]).await;
+    assert!(facts.are_seen(&server.client()).await);
+    assert!(is_marked(&world, &mia).await);
+}
+
+#[tokio::test]
+async fn a_redis_of_a_later_layout_is_refused_and_replaced_when_asked_to() {
+    let world = World::start_alone().await;
+    let (server, mia, facts) = furnished(&world, &[SAME_MEDIA_URL]).await;
+    server.kill().await;
+    leave_a_mark(&world, &mia).await;
+    say_layout(&world, " 4000000000").await;
+    let server = Server::start(&world, &[NO_COVERS, NOTHING_KEPT, SAME_MEDIA_URL]).await;
+    until_ready_says(&server.client(), "redis newer").await;
+    assert!(!facts.are_seen(&server.client()).await);
+    assert!(is_marked(&world, &mia).await);
+    let replaced = run(&world, &["warmup", "--replace"], &[]).await;
+    assert!(replaced.status.success(), "{replaced:#?}");
+    facts.come_back(&server.client()).await;
+    assert!(!is_marked(&world, &mia).await);
 }
 
 #[tokio::test]
