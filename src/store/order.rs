@@ -33,10 +33,11 @@ use crate::model::{Entry, Order};
 pub(super) const ORDER_LONG: usize = 96;
 /// What then stays.
 const ORDER_KEPT: usize = 64;
-/// Orders of one bucket that are trimmed in one turn, members of one of them, and orders at once: the flush waits meanwhile.
-const TRIMMED_MAX: usize = 16;
+/// Orders of one bucket that are trimmed in one turn, and members of one of them: the flush waits meanwhile.
+const TRIMMED_MAX: usize = 48;
 const DOOMED_MAX: usize = 500;
-const CONCURRENCY: usize = 64;
+/// Orders at once: each takes Redis some hundred microseconds, and all that are asked together are in the way together.
+const CONCURRENCY: usize = 4;
 /// How often a set may be split while it is asked.
 const ASKED_MAX: usize = 4;
 

@@ -12,7 +12,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, sleep_until};
 use tokio_postgres::Client as Session;
 use tracing::{debug, info, warn};
 
@@ -86,10 +86,12 @@ impl Flusher {
             let run = self.slot.run()?;
             let pass = tokio::time::timeout(PASS_MAX, self.pass(&run, &mut session, &mut ahead)).await;
             let more = pass.map_err(|_| Error::unavailable("a pass took too long"))??;
+            // A part of the pause.
+            let pause = Instant::now() + self.interval;
             trim.turn(&run, &mut session).await?;
             if !more {
                 tokio::select! {
-                    () = sleep(self.interval) => {}
+                    () = sleep_until(pause) => {}
                     () = self.durable.wanted() => {}
                 }
             }

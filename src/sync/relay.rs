@@ -20,8 +20,9 @@ use crate::store::{Run, favorite, feed, relation};
 
 /// Edges in one call.
 const BATCH: usize = 500;
-/// Mirrors that are asked at once.
-const CONCURRENCY: usize = 32;
+/// Mirrors that are asked at once: each takes Redis some ten microseconds, and all that are asked together are in the way
+/// together.
+const CONCURRENCY: usize = 4;
 /// How long a mirror remembers an edge at least: a late message of its handler is still known then.
 const MEMORY: Duration = Duration::from_secs(10);
 

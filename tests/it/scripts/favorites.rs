@@ -293,6 +293,7 @@ fn trimming() -> Vec<Case> {
             ..trim("an order that stays long stays noted", &pairs(0..1))
         },
         trim("what was placed anew stays", &[(all[0] - 1, all[0])]),
+        trim("what has an older one before it stays", &pairs(2..3)),
         Case {
             before: [long_order(98), vec![noted(), (keys::user(MIA), user(all[50]))]].concat(),
             after: vec![moved(), (keys::liked_older(MIA), set(&all[..1]))],
