@@ -61,7 +61,7 @@ pub struct Sample {
     pub body: Vec<u8>,
 }
 
-const TIMEOUT: Duration = Duration::from_secs(5);
+pub const TIMEOUT: Duration = Duration::from_secs(5);
 const TEXT: &str = "a text of usual length, with 中文 in it";
 /// As long as the lists that the scenarios ask for.
 const LIST: &str = "20";
@@ -133,19 +133,36 @@ async fn serve_core(listener: std::net::TcpListener, shared: Arc<Shared>) -> Res
         .with_connection_config(|connection| connection.tcp.nodelay = Some(true))
         .build()?;
     fred.init().await?;
-    let client = Arc::new(store::Client::connect(&Address::parse(&shared.plan.redis_url)?, TIMEOUT).await?);
-    store::load_scripts(&client).await.map_err(riffle::error::Error::from)?;
-    let heads = store::recovery::heads(&client, &Bucket::all().collect::<Vec<_>>()).await?;
-    let epochs = heads.into_iter().map(|head| head.map_or(0, |head| head.epoch));
-    let admitted = epochs.map(|epoch| Admitted { node: Some(0), epoch, loading: false }).collect();
-    let node = NodeRun { address: String::new(), run_id: String::new() };
-    let run = Arc::new(Run::new(vec![Some(client)], Arc::new(Admission::new(vec![node], admitted))));
+    let run = admitted(&shared.plan.redis_url).await?;
     let answers = shared.plan.answers.iter().map(|(name, sample)| Ok((name.clone(), prepare(sample)?)));
     let core = Arc::new(Core { answers: answers.collect::<Result<_>>()?, shared, fred, run });
     loop {
         let (stream, _) = listener.accept().await?;
         tokio::spawn(connection(stream, core.clone()));
     }
+}
+
+/// A connection to a Redis in order, whatever it holds, that knows the scripts.
+pub async fn admitted(redis_url: &str) -> Result<Arc<Run>> {
+    let client = Arc::new(store::Client::connect(&Address::parse(redis_url)?, TIMEOUT).await?);
+    store::load_scripts(&client).await.map_err(riffle::error::Error::from)?;
+    let heads = store::recovery::heads(&client, &Bucket::all().collect::<Vec<_>>()).await?;
+    let epochs = heads.into_iter().map(|head| head.map_or(0, |head| head.epoch));
+    let buckets = epochs.map(|epoch| Admitted { node: Some(0), epoch, loading: false }).collect();
+    let node = NodeRun { address: String::new(), run_id: String::new() };
+    Ok(Arc::new(Run::new(vec![Some(client)], Arc::new(Admission::new(vec![node], buckets)))))
+}
+
+/// The scripts of an action, through the server's own typed ones: their keys and arguments are theirs to know. `numbers` are
+/// those of the path.
+pub async fn write(run: &Arc<Run>, action: &str, [first, second, third, on]: [u64; 4]) -> Result<()> {
+    match action {
+        "like" => store::favorite::set(run, UserId(first), VideoId(second), UserId(third), on == 1).await?,
+        "follow" => store::relation::set(run, UserId(first), UserId(second), true).await?,
+        "comment" => store::comment::add(run, VideoId(second), UserId(first), TEXT).await?,
+        _ => store::message::send(run, UserId(first), UserId(second), TEXT, false).await?,
+    };
+    Ok(())
 }
 
 fn prepare(sample: &Sample) -> Result<(StatusCode, hyper::HeaderMap, Bytes)> {
@@ -196,7 +213,7 @@ impl Core {
             "bytes" => {}
             "login" => self.login().await?,
             "upload" => self.upload(request).await?,
-            "like" | "follow" | "comment" | "message" => self.write(what, numbers).await?,
+            "like" | "follow" | "comment" | "message" => write(&self.run, what, numbers).await?,
             _ => self.read(what, numbers).await?,
         }
         let body = if body.is_empty() { ResponseBody::Empty } else { ResponseBody::Full(body.clone()) };
@@ -237,17 +254,6 @@ impl Core {
         let () = pipeline.zmscore(keys::liked(viewer), ids(&self.shared.plan.videos)).await?;
         let () = pipeline.zmscore(keys::followed(viewer), ids(&self.shared.plan.authors)).await?;
         let _: Vec<Vec<Option<f64>>> = pipeline.all().await?;
-        Ok(())
-    }
-
-    /// Through the server's own typed scripts: their keys and arguments are theirs to know.
-    async fn write(&self, what: &str, [first, second, third, on]: [u64; 4]) -> Result<()> {
-        match what {
-            "like" => store::favorite::set(&self.run, UserId(first), VideoId(second), UserId(third), on == 1).await?,
-            "follow" => store::relation::set(&self.run, UserId(first), UserId(second), true).await?,
-            "comment" => store::comment::add(&self.run, VideoId(second), UserId(first), TEXT).await?,
-            _ => store::message::send(&self.run, UserId(first), UserId(second), TEXT, false).await?,
-        };
         Ok(())
     }
 

@@ -31,6 +31,7 @@ mod requests;
 mod results;
 mod run;
 mod scenario;
+mod scripts;
 mod stage;
 mod stores;
 
@@ -187,6 +188,17 @@ enum Command {
         #[command(flatten)]
         tools: Tools,
     },
+    /// Measure what the scripts of a like, a follow, a comment and a message cost Redis
+    Scripts {
+        #[arg(long, value_enum, default_value = "medium")]
+        scale: Scale,
+        #[arg(long, default_value = "3", value_parser = clap::value_parser!(u16).range(1..=1_000))]
+        rounds: u16,
+        #[arg(long, default_value = "1")]
+        seed: u64,
+        #[command(flatten)]
+        tools: Tools,
+    },
     /// Be the raw limit; started by `run`
     #[command(hide = true)]
     Limit { plan: PathBuf },
@@ -270,6 +282,9 @@ async fn long_work(command: Command) -> Result<()> {
         }
         Command::Memory { scale, seed, tools } => {
             memory::memory(&memory::Call { sizes: scale.sizes(), seed, tools }).await
+        }
+        Command::Scripts { scale, rounds, seed, tools } => {
+            scripts::scripts(&scripts::Call { sizes: scale.sizes(), seed, rounds, tools }).await
         }
         Command::Idle { connections, rounds, seconds, tools } => {
             idle::idle(&idle::Call { connections, rounds, seconds, tools }).await
