@@ -11,6 +11,5 @@ redis.call('ZCARD', KEYS[4])
 local id = mint()
 redis.call('ZADD', KEYS[4], id, id .. ' ' .. ARGV[4] .. ' ' .. ARGV[5])
 redis.call('HINCRBY', KEYS[3], 'comments', 1)
-redis.call('XADD', KEYS[2], id .. '-0',
-  'kind', 'comment', 'id', id, 'video', ARGV[3], 'user', ARGV[4], 'text', ARGV[5])
+redis.call('XADD', KEYS[2], id .. '-0', 'comment', id .. ' ' .. ARGV[3] .. ' ' .. ARGV[4], 'text', ARGV[5])
 return {'OK', id}

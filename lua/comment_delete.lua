@@ -18,5 +18,5 @@ redis.call('XLEN', KEYS[2])
 local version = mint()
 redis.call('ZREM', KEYS[4], comment)
 redis.call('HINCRBY', KEYS[3], 'comments', -1)
-redis.call('XADD', KEYS[2], version .. '-0', 'kind', 'uncomment', 'id', ARGV[4], 'video', ARGV[3])
+redis.call('XADD', KEYS[2], version .. '-0', 'uncomment', ARGV[4])
 return {'OK', version, comment}

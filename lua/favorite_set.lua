@@ -19,7 +19,7 @@ if tostring(likes) ~= ARGV[5] then
   redis.call(step == 1 and 'SADD' or 'SREM', likers, ARGV[3])
   local members = redis.call('HINCRBY', KEYS[3], 'favorites', step)
   redis.call('HINCRBY', KEYS[4], 'favorited', step)
-  redis.call('XADD', KEYS[2], version .. '-0', 'kind', 'favorite', 'from', ARGV[3], 'to', ARGV[4], 'on', ARGV[5])
+  redis.call('XADD', KEYS[2], version .. '-0', 'favorite', ARGV[3] .. ' ' .. ARGV[4] .. ' ' .. ARGV[5])
   split(KEYS[5], KEYS[3], 'liker_sets', count, members)
 end
 return {'OK', version}

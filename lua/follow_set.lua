@@ -34,6 +34,6 @@ if current ~= ARGV[5] then
   if on and mutual then
     redis.call('ZADD', KEYS[8], version, ARGV[3])
   end
-  redis.call('XADD', KEYS[2], version .. '-0', 'kind', 'follow', 'from', ARGV[3], 'to', ARGV[4], 'on', ARGV[5])
+  redis.call('XADD', KEYS[2], version .. '-0', 'follow', ARGV[3] .. ' ' .. ARGV[4] .. ' ' .. ARGV[5])
 end
 return {'OK', version}

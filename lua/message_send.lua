@@ -14,6 +14,6 @@ local now_ms = tonumber(clock[1]) * 1000 + math.floor(tonumber(clock[2]) / 1000)
 local time = string.format('%.0f', math.max(now_ms, tonumber(newest or '0') + 1))
 local id = mint()
 redis.call('ZADD', KEYS[4], time, id .. ' ' .. ARGV[5] .. ' ' .. ARGV[6])
-redis.call('XADD', KEYS[2], id .. '-0', 'kind', 'message', 'id', id,
-  'low', ARGV[3], 'high', ARGV[4], 'from', ARGV[5], 'time', time, 'text', ARGV[6])
+redis.call('XADD', KEYS[2], id .. '-0',
+  'message', table.concat({id, ARGV[3], ARGV[4], ARGV[5], time}, ' '), 'text', ARGV[6])
 return {'OK', id}

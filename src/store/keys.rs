@@ -12,8 +12,8 @@ pub fn head(bucket: Bucket) -> String {
     format!("head:{{{bucket}}}")
 }
 
-/// Stream of resulting states, entry id = version of the change. Appended by every script that changes state;
-/// never by inserts into the feed.
+/// Stream of resulting states, entry id = version of the change: `favorite "7 9 1"`, `comment "5 9 7" text "hello"`.
+/// Appended by every script that changes state; never by inserts into the feed.
 pub fn outbox(bucket: Bucket) -> String {
     format!("outbox:{{{bucket}}}")
 }
@@ -147,8 +147,9 @@ pub fn feed_inserts() -> String {
 }
 
 /// Raised with every change of what these keys hold that an earlier riffle, or this one with what that one left, would
-/// read wrongly: what has another layout is loaded anew, or refused. Since 2 the orders hold members that no set has.
-pub const LAYOUT: u32 = 2;
+/// read wrongly: what has another layout is loaded anew, or refused. Since 2 the orders hold members that no set has, since 3
+/// an entry of an outbox has one field for all its numbers (`super::entry` reads the former ones, which are flushed first).
+pub const LAYOUT: u32 = 3;
 
 /// `"<name> <layout>"`: the installation that the bucket belongs to, as Postgres has it, and the [`LAYOUT`] of its keys;
 /// none is said of 1. Written whenever the bucket is closed, never removed.

@@ -6,6 +6,7 @@ mod client;
 pub mod cluster;
 pub mod comment;
 mod edge;
+mod entry;
 mod fault;
 pub mod favorite;
 pub mod feed;

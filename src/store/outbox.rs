@@ -7,28 +7,19 @@ use bytes::Bytes;
 
 use super::admitted::Head;
 use super::client::Command;
+pub use super::entry::OutboxEntry;
+use super::entry::{decode, decode_one, position};
 use super::fault::Fault;
 use super::keys;
 use super::reply::Reply;
 use super::run::{Home, Read, Run};
 use super::script;
-use crate::error::{Error, Result};
-use crate::id::{Bucket, UserId, VideoId};
-use crate::model::{Change, EdgeChange, Registered};
+use crate::error::Result;
+use crate::id::{Bucket, UserId};
+use crate::model::{Change, EdgeChange};
 
 /// Redis answers what comes in one piece in one piece: between two of these others have their turn.
 const OUTBOXES_AT_ONCE: usize = 64;
-
-#[derive(Debug, Clone, PartialEq)]
-pub struct OutboxEntry {
-    pub bucket: Bucket,
-    /// Also the version of the change.
-    pub position: u64,
-    /// As they stand in the stream: field, value, field, value…
-    pub fields: Vec<String>,
-    /// What the fields say; `None` where that cannot be read.
-    pub change: Option<Change>,
-}
 
 /// Entries behind a position of each bucket, at most `count` of each, in the order of the stream.
 pub async fn entries(run: &Arc<Run>, after: &[(Bucket, u64)], count: usize) -> Result<Vec<OutboxEntry>> {
@@ -134,85 +125,9 @@ fn stream(reply: &Reply) -> Result<Stream> {
     Ok(stream)
 }
 
-/// A second part of the id that is not 0 is nothing we write; it sorts behind the same position.
-fn position(id: &Reply) -> Result<Option<u64>> {
-    Ok(id.text()?.and_then(|id| id.split('-').next()?.parse().ok()))
-}
-
 fn range(bucket: Bucket, after: u64, count: usize) -> Command {
     let range = Command::new("XRANGE").arg(keys::outbox(bucket)).arg(format!("({after}-0")).arg("+");
     range.arg("COUNT").arg(count.to_string())
-}
-
-fn decode(after: &[(Bucket, u64)], replies: &[Reply]) -> Result<Vec<OutboxEntry>> {
-    let mut entries = Vec::new();
-    for ((bucket, _), reply) in after.iter().zip(replies) {
-        for entry in reply.array()? {
-            entries.push(decode_one(*bucket, entry)?);
-        }
-    }
-    Ok(entries)
-}
-
-fn decode_one(bucket: Bucket, entry: &Reply) -> Result<OutboxEntry> {
-    let bad = || Error::internal(format!("outbox {bucket} answered {entry:?}"));
-    let [id, fields] = entry.array()? else { return Err(bad()) };
-    let position = position(id)?.ok_or_else(bad)?;
-    let fields: Vec<String> = fields
-        .array()?
-        .iter()
-        .map(|field| String::from_utf8_lossy(field.bytes().map_or(&[], |bytes| &bytes[..])).into_owned())
-        .collect();
-    let change = change(&fields);
-    Ok(OutboxEntry { bucket, position, fields, change })
-}
-
-fn change(fields: &[String]) -> Option<Change> {
-    let text = |name: &str| fields.chunks_exact(2).find(|pair| pair[0] == name).map(|pair| pair[1].as_str());
-    let number = |name: &str| text(name)?.parse::<u64>().ok();
-    let edge = || {
-        let on = match text("on")? {
-            "1" => true,
-            "0" => false,
-            _ => return None,
-        };
-        Some(EdgeChange { from: number("from")?, to: number("to")?, on })
-    };
-    Some(match text("kind")? {
-        "user" => Change::User {
-            id: UserId(number("id")?),
-            registered: Registered {
-                name: text("name")?.to_owned(),
-                name_key: text("key")?.to_owned(),
-                password_hash: text("hash")?.to_owned(),
-            },
-        },
-        "video" => Change::Video {
-            id: VideoId(number("id")?),
-            author: UserId(number("author")?),
-            title: text("title")?.to_owned(),
-            object: text("object")?.to_owned(),
-        },
-        "cover" => Change::Cover { id: VideoId(number("id")?) },
-        "favorite" => Change::Favorite(edge()?),
-        "follow" => Change::Follow(edge()?),
-        "comment" => Change::Comment {
-            id: number("id")?,
-            video: VideoId(number("video")?),
-            user: UserId(number("user")?),
-            text: text("text")?.to_owned(),
-        },
-        "uncomment" => Change::Uncomment { id: number("id")? },
-        "message" => Change::Message {
-            id: number("id")?,
-            low: UserId(number("low")?),
-            high: UserId(number("high")?),
-            from: UserId(number("from")?),
-            time_ms: number("time")? as i64,
-            text: text("text")?.to_owned(),
-        },
-        _ => return None,
-    })
 }
 
 /// An edge as the mirror side of a bucket remembers it, with a version.
@@ -351,21 +266,6 @@ pub async fn beginnings(run: &Arc<Run>, buckets: &[Bucket]) -> Result<Vec<u64>> 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn read(text: &str) -> Option<Change> {
-        change(&text.split(' ').map(str::to_owned).collect::<Vec<_>>())
-    }
-
-    #[test]
-    fn entries_are_read_or_named_unreadable() {
-        let edge = EdgeChange { from: 7, to: 9, on: true };
-        assert_eq!(read("kind favorite from 7 to 9 on 1"), Some(Change::Favorite(edge)));
-        assert_eq!(read("kind uncomment id 5 video 9"), Some(Change::Uncomment { id: 5 }));
-        for unreadable in ["", "kind", "kind nothing", "kind favorite from x to 9 on 1", "kind follow from 7 to 9 on 2"]
-        {
-            assert_eq!(read(unreadable), None, "{unreadable}");
-        }
-    }
 
     #[test]
     fn a_remembered_edge_knows_its_home() {

@@ -17,7 +17,7 @@ const FILL: &str = "local newest = redis.call('XREVRANGE', KEYS[1], '+', '-', 'C
     local position = tonumber(string.match(newest, '^%d+')) \
     for step = 1, tonumber(ARGV[1]) do \
       local id = string.format('%.0f-0', position + step) \
-      redis.call('XADD', KEYS[1], id, 'kind', 'uncomment', 'id', '1', 'video', '1') \
+      redis.call('XADD', KEYS[1], id, 'uncomment', '1') \
     end";
 
 /// Changes of a video, with a long row of deletions in between.

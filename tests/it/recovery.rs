@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
+use riffle::id::UserId;
+use riffle::store::keys;
 use rustix::process::Signal;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
@@ -103,7 +105,7 @@ async fn furnished(world: &World, settings: &[(&str, &str)]) -> (Server, Account
 }
 
 fn user_key(account: &Account) -> String {
-    riffle::store::keys::user(riffle::id::UserId(account.id))
+    keys::user(UserId(account.id))
 }
 
 /// A field that only a Redis which was not loaded anew still has.
@@ -305,14 +307,23 @@ async fn say_layout(world: &World, said: &str) {
 async fn a_redis_of_an_earlier_layout_is_loaded_anew() {
     let world = World::start_alone().await;
     let (mut server, mia, facts) = furnished(&world, &[SAME_MEDIA_URL]).await;
-    for earlier in ["", " 1"] {
+    let bucket = UserId(mia.id).bucket();
+    for (earlier, name) in [("", "ada"), (" 1", "bob"), (" 2", "cleo")] {
         server.kill().await;
         leave_a_mark(&world, &mia).await;
         world.redis_command("SADD", &["likes:{b042}:42", "43"]).await;
+        // Decided, and not flushed yet.
+        let head = world.redis_command("GET", &[&keys::head(bucket)]).await;
+        let last = head.text().unwrap().unwrap().split(' ').nth(2).unwrap().parse::<u64>().unwrap();
+        let (outbox, id) = (keys::outbox(bucket), (last + 1).to_string());
+        let entry = ["kind", "user", "id", &id, "name", name, "key", name, "hash", ""];
+        world.redis_command("XADD", &[&[&outbox[..], &format!("{id}-0")], &entry[..]].concat()).await;
         say_layout(&world, earlier).await;
         server = Server::start(&world, &[NO_COVERS, NOTHING_KEPT, SAME_MEDIA_URL]).await;
         assert!(facts.are_seen(&server.client()).await);
         assert!(!is_marked(&world, &mia).await);
+        let rows = format!("select count(*) from users where name = '{name}'");
+        assert_eq!(world.sql_number(&rows).await, 1);
         assert_eq!(world.redis_command("EXISTS", &["likes:{b042}:42"]).await.number().unwrap(), Some(0));
     }
     server.kill().await;
@@ -541,7 +552,7 @@ async fn a_key_of_the_wrong_type_is_an_internal_error_and_keeps_nobody_else_wait
     let (server, mia, facts) = furnished(&world, &[("pending_after_ms", "100")]).await;
     let client = server.client();
     let ben = client.register("ben").await;
-    let works = riffle::store::keys::works(riffle::id::UserId(ben.id));
+    let works = keys::works(UserId(ben.id));
     world.redis_command("SET", &[&works, "planted"]).await;
 
     let reply = client.try_publish(&ben, "poison", clip()).await;

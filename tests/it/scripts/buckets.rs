@@ -68,7 +68,7 @@ pub fn cases() -> Vec<Case> {
             keys: vec![keys::outbox(home()), keys::recent(home())],
             arguments: arguments![BASE],
             before: vec![
-                (keys::outbox(home()), stream([entry(LAST, &[("kind", &"cover"), ("id", &LAST)])])),
+                (keys::outbox(home()), stream([entry(LAST, &[("cover", &LAST)])])),
                 (keys::recent(home()), sorted(&[("favorite:7:9", LAST)])),
             ],
             after: vec![(keys::outbox(home()), gone()), (keys::recent(home()), gone())],

@@ -36,8 +36,7 @@ fn set_like(title: &'static str, state: u8) -> Case {
 }
 
 fn deciding() -> Vec<Case> {
-    let outbox =
-        |state: u8| stream([entry(MINTED, &[("kind", &"favorite"), ("from", &ZOE), ("to", &VIDEO), ("on", &state)])]);
+    let outbox = |state: u8| stream([entry(MINTED, &[("favorite", &format!("{ZOE} {VIDEO} {state}"))])]);
     let liked_by_both = || {
         vec![
             (keys::user(MIA), hash(&[("name", &"mia"), ("favorited", &6)])),

@@ -23,18 +23,7 @@ fn chat(ids: &[u64]) -> (String, Value) {
 
 fn send(title: &'static str, who_may: &str) -> Case {
     let entry = |id, time_ms: u64| -> Entry {
-        entry(
-            id,
-            &[
-                ("kind", &"message"),
-                ("id", &id),
-                ("low", &MIA),
-                ("high", &ZOE),
-                ("from", &ZOE),
-                ("time", &time_ms),
-                ("text", &"hello"),
-            ],
-        )
+        entry(id, &[("message", &format!("{id} {MIA} {ZOE} {ZOE} {time_ms}")), ("text", &"hello")])
     };
     let first = entry(MINTED, NEWEST_MS + 1);
     let second = entry(MINTED_NEXT, NEWEST_MS + 2);

@@ -54,7 +54,7 @@ fn of_orders(older: &[fn(UserId) -> String]) -> Vec<String> {
 
 fn deciding() -> Vec<Case> {
     let outbox = |state: u8| {
-        let stream = stream([entry(MINTED, &[("kind", &"follow"), ("from", &ZOE), ("to", &MIA), ("on", &state)])]);
+        let stream = stream([entry(MINTED, &[("follow", &format!("{ZOE} {MIA} {state}"))])]);
         vec![(keys::outbox(home()), stream)]
     };
     let follows_back = || (keys::followed(MIA), sorted(&[(ZOE, OLD_VERSION)]));

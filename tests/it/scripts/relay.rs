@@ -23,7 +23,7 @@ fn head(last: u64, forgotten: u64) -> String {
 }
 
 fn trimming() -> Vec<Case> {
-    let cover = |version| -> Entry { entry(version, &[("kind", &"cover"), ("id", &OLD)]) };
+    let cover = |version| -> Entry { entry(version, &[("cover", &OLD)]) };
     let (first, second, third) = (at(HOME, -5, 0), at(HOME, -5, 1), at(HOME, -4, 0));
     let outbox = |versions: &[u64]| {
         let entries: Vec<Entry> = versions.iter().map(|version| cover(*version)).collect();

@@ -27,10 +27,7 @@ pub fn cases() -> Vec<Case> {
                 (keys::user(MIA), hash(&[("name", &"Mia")])),
                 (
                     keys::outbox(home()),
-                    stream([entry(
-                        MINTED,
-                        &[("kind", &"user"), ("id", &MIA), ("name", &"Mia"), ("key", &"mia"), ("hash", &"hash")],
-                    )]),
+                    stream([entry(MINTED, &[("user", &MIA), ("name", &"Mia"), ("key", &"mia"), ("hash", &"hash")])]),
                 ),
             ],
             ..Case::of(&script::USER_SHOW)

@@ -43,13 +43,7 @@ fn showing() -> Vec<Case> {
                     keys::outbox(home()),
                     stream([entry(
                         MINTED,
-                        &[
-                            ("kind", &"video"),
-                            ("id", &NEW),
-                            ("author", &MIA),
-                            ("title", &"new"),
-                            ("object", &"object.mp4"),
-                        ],
+                        &[("video", &format!("{NEW} {MIA}")), ("title", &"new"), ("object", &"object.mp4")],
                     )]),
                 ),
             ],
@@ -88,7 +82,7 @@ fn covers() -> Vec<Case> {
             reply: format!("OK {MINTED}"),
             after: vec![
                 (keys::video(OLD), video("old", Some(1))),
-                (keys::outbox(home()), stream([entry(MINTED, &[("kind", &"cover"), ("id", &OLD)])])),
+                (keys::outbox(home()), stream([entry(MINTED, &[("cover", &OLD)])])),
             ],
             ..Case::of(&script::VIDEO_COVER)
         },
