@@ -26,6 +26,9 @@ use crate::sync::{World, flush, pending, prepare, recoverer, sweep};
 
 /// How long the line that says where it listens waits for Redis to be admitted.
 const READY_WAIT: Duration = Duration::from_secs(3);
+/// How long the end waits for what was loaded just now to be admitted; longer than servers take to look again, and no reason to
+/// wait for a node that is away.
+const WHOLE_WAIT: Duration = Duration::from_secs(1);
 
 /// Connections to the stores, uploads under way, the program's own.
 const FILES_BESIDE_CONNECTIONS: u64 = 200;
@@ -133,7 +136,9 @@ pub async fn serve(world: World, token_secret: &[u8], mut stop: watch::Receiver<
     })
     .await
     .map_err(Error::internal)?;
-    // So that the next start finds nothing to do. Redis keeps what is not written in time.
+    // So that the next start finds nothing to do. Redis keeps what is not written in time. Whoever has a part of it only cannot
+    // tell that all is written.
+    let _ = tokio::time::timeout(WHOLE_WAIT, background.whole()).await;
     if let Ok(run) = background.run() {
         let drained = async { flush::wait_until_written(&run, &world.archive.session().await?).await };
         match tokio::time::timeout(config.shutdown_timeout_ms, drained).await {

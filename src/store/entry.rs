@@ -44,7 +44,7 @@ pub(super) fn position(id: &Reply) -> Result<Option<u64>> {
     Ok(id.text()?.and_then(|id| id.split('-').next()?.parse().ok()))
 }
 
-/// The numbers of an entry: the kind is a field of its own, they are its value. Of an entry of before layout 3 each had a
+/// The kind of an entry and its numbers: the kind is a field, they are its value. Of an entry of before layout 3 each had a
 /// field, and the kind one called `kind`.
 fn numbers(fields: &[String]) -> Option<(&str, Vec<u64>)> {
     let [first, second, rest @ ..] = fields else { return None };
