@@ -70,6 +70,9 @@ async fn what_the_outboxes_no_longer_hold_is_noticed() {
     let server = Server::start(&world, QUIET).await;
     let client = server.client();
     let mia = client.register("mia").await;
+    // From here on the position stays where it is.
+    let flushed = run(&world, &["flush"], &[]).await;
+    assert!(flushed.status.success(), "{flushed:?}");
     let bucket = UserId(mia.id).bucket();
     let sql = format!("select position from bucket where bucket = {}", bucket.number());
     let position = world.sql_number(&sql).await;
