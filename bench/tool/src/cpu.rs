@@ -1,4 +1,5 @@
-//! What processes have used, from /proc: unlike time on the wall it does not depend on what else the machine does.
+//! What processes have used, from /proc: unlike time on the wall it does not depend on what else the machine does. And what
+//! a virtual machine did not get of its cores, which shows in latencies and nowhere else.
 
 use std::fs;
 
@@ -17,6 +18,15 @@ pub struct Used {
     pub server: f64,
     pub redis: f64,
     pub postgres: f64,
+    pub host: Host,
+}
+
+/// Seconds of all cores since the machine began.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Host {
+    /// In which something wanted to run here and the host ran something else.
+    stolen: f64,
+    all: f64,
 }
 
 impl Used {
@@ -25,6 +35,7 @@ impl Used {
             server: tree_seconds(pids.server),
             redis: tree_seconds(pids.redis),
             postgres: pids.postgres.map_or(0.0, tree_seconds),
+            host: Host::now(),
         }
     }
 
@@ -33,8 +44,28 @@ impl Used {
             server: self.server - before.server,
             redis: self.redis - before.redis,
             postgres: self.postgres - before.postgres,
+            host: Host { stolen: self.host.stolen - before.host.stolen, all: self.host.all - before.host.all },
         }
     }
+}
+
+impl Host {
+    /// The first line of `/proc/stat`: user, nice, system, idle, iowait, irq, softirq, steal; guests are within user.
+    fn now() -> Host {
+        let stat = fs::read_to_string("/proc/stat").unwrap_or_default();
+        let fields = stat.lines().next().unwrap_or_default().split_whitespace().skip(1);
+        let seconds: Vec<f64> = fields.take(8).filter_map(|ticks| ticks.parse().ok()).map(to_seconds).collect();
+        Host { stolen: seconds.get(7).copied().unwrap_or_default(), all: seconds.iter().sum() }
+    }
+
+    /// As a part of the time of all cores.
+    pub fn stolen(self) -> f64 {
+        self.stolen / self.all.max(f64::MIN_POSITIVE)
+    }
+}
+
+fn to_seconds(ticks: u64) -> f64 {
+    ticks as f64 / rustix::param::clock_ticks_per_second() as f64
 }
 
 /// A process with its children, those that ended included: a Postgres is a process for each connection, and looking into
@@ -42,7 +73,7 @@ impl Used {
 fn tree_seconds(pid: u32) -> f64 {
     let own = ticks(pid).unwrap_or_default();
     let children: u64 = children(pid).into_iter().filter_map(ticks).sum();
-    (own + children) as f64 / rustix::param::clock_ticks_per_second() as f64
+    to_seconds(own + children)
 }
 
 /// utime, stime, cutime and cstime of `/proc/PID/stat`.

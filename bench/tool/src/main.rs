@@ -106,6 +106,9 @@ enum Command {
         /// Length of each run
         #[arg(long, default_value = "5", value_parser = clap::value_parser!(u16).range(1..=3_600))]
         seconds: u16,
+        /// Length of what goes before the first run of each: what nobody has asked for yet is not kept yet
+        #[arg(long, default_value = "1", value_parser = clap::value_parser!(u16).range(1..=3_600))]
+        warm_up_seconds: u16,
         #[arg(long, default_value = "1,64,256", value_delimiter = ',', value_parser = clap::value_parser!(u16).range(1..=10_000))]
         connections: Vec<u16>,
         /// Which world
@@ -248,9 +251,10 @@ fn work(command: Command) -> Result<bool> {
 
 async fn long_work(command: Command) -> Result<()> {
     match command {
-        Command::Run { scenarios, scale, rounds, seconds, connections, seed, tools } => {
+        Command::Run { scenarios, scale, rounds, seconds, warm_up_seconds, connections, seed, tools } => {
             let connections = connections.into_iter().map(usize::from).collect();
-            let options = Options { rounds: rounds.into(), seconds: seconds.into(), connections, seed };
+            let (seconds, warm_up_s) = (seconds.into(), warm_up_seconds.into());
+            let options = Options { rounds: rounds.into(), seconds, warm_up_s, connections, seed };
             run::run(&run::Call { scenarios, scale, options, tools }).await
         }
         Command::Data { into, users, videos, likes, follows, comments, messages, seed } => {

@@ -19,7 +19,6 @@ use crate::scenario::{Form, Stream};
 const ADDRESSES: usize = 20_000;
 /// Where a repeated one would change nothing.
 const FRESH_ADDRESSES: usize = 100_000;
-const WARM_UP_S: f64 = 1.0;
 /// Clips of two million bytes fill a disk quickly.
 const UPLOAD_S_MAX: f64 = 2.0;
 /// The connections of the open loop, and of the closed one that tells its rate.
@@ -30,6 +29,7 @@ const SECOND_STREAM_PER_S: f64 = 50.0;
 pub struct Options {
     pub rounds: usize,
     pub seconds: f64,
+    pub warm_up_s: f64,
     pub connections: Vec<usize>,
     pub seed: u64,
 }
@@ -60,6 +60,20 @@ struct Runs {
     first_rate: BTreeMap<&'static str, f64>,
 }
 
+/// What the rounds of one side gave.
+#[derive(Default)]
+struct Waits {
+    latency_ms: BTreeMap<String, Vec<f64>>,
+    stolen: Vec<f64>,
+}
+
+impl Waits {
+    fn medians(self) -> (BTreeMap<String, f64>, f64) {
+        let latencies = self.latency_ms.into_iter().map(|(percentile, rounds)| (percentile, median(&rounds)));
+        (latencies.collect(), median(&self.stolen))
+    }
+}
+
 impl Measuring<'_> {
     pub async fn measure(&self) -> Result<ScenarioResult> {
         let scenario = self.asking.scenario;
@@ -67,7 +81,7 @@ impl Measuring<'_> {
         check::settled(self.riffle.address).await?;
         let bytes = self.asking.some(0).await?;
         for side in [self.riffle, self.limit] {
-            self.run(&mut runs, side, self.usual_connections(), None, WARM_UP_S, bytes).await?;
+            self.run(&mut runs, side, self.usual_connections(), None, self.options.warm_up_s, bytes).await?;
         }
         let mut closed = Vec::new();
         for connections in self.levels() {
@@ -116,21 +130,20 @@ impl Measuring<'_> {
         let Some(top) = closed.iter().find(|closed| closed.connections == connections) else { return Ok(None) };
         let rate = top.riffle_rate() / 2.0;
         let limit_rate = rate.min(top.limit_rate() / 2.0);
-        let mut latencies: [BTreeMap<String, Vec<f64>>; 2] = Default::default();
+        let mut all: [Waits; 2] = Default::default();
         for _ in 0..self.options.rounds {
             let sides = [(self.riffle, rate), (self.limit, limit_rate)];
-            for ((side, rate), latencies) in sides.into_iter().zip(&mut latencies) {
-                let (outcome, _) = self.run(runs, side, connections, Some(rate), self.options.seconds, bytes).await?;
+            for ((side, rate), waits) in sides.into_iter().zip(&mut all) {
+                let (outcome, used) =
+                    self.run(runs, side, connections, Some(rate), self.options.seconds, bytes).await?;
                 for (percentile, ms) in outcome.latency_ms {
-                    latencies.entry(percentile).or_default().push(ms);
+                    waits.latency_ms.entry(percentile).or_default().push(ms);
                 }
+                waits.stolen.push(used.host.stolen());
             }
         }
-        let medians = |of: BTreeMap<String, Vec<f64>>| {
-            of.into_iter().map(|(percentile, rounds)| (percentile, median(&rounds))).collect()
-        };
-        let [latency_ms, limit_latency_ms] = latencies.map(medians);
-        Ok(Some(Open { rate, connections, latency_ms, limit_latency_ms }))
+        let [(latency_ms, stolen), (limit_latency_ms, limit_stolen)] = all.map(Waits::medians);
+        Ok(Some(Open { rate, connections, latency_ms, limit_latency_ms, stolen, limit_stolen }))
     }
 
     /// One run of all streams of the scenario at once, and what the processes used in it.

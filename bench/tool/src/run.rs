@@ -70,6 +70,7 @@ async fn measure_all(call: &Call, machine: Machine, folder: &Path, stage: &mut S
         seed: call.options.seed,
         rounds: call.options.rounds,
         seconds: call.options.seconds,
+        warm_up_s: call.options.warm_up_s,
         machine,
         written,
         load_s,
