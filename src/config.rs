@@ -96,7 +96,7 @@ settings! {
     feed_window: u64 = "100000", number(30..=10_000_000), "Newest videos whose order Redis keeps; older pages come from Postgres";
     feed_snapshot: usize = "1000000", number(31..=1_000_000_000), "Newest videos whose order each server keeps once it was asked for, 8 bytes each; pages of these need no question of Redis or Postgres about what comes next";
     feed_age_ms: Duration = "250", milliseconds(0..=60_000), "Longest that a change through another server goes unseen in feed pages, lists and profiles; what this server itself changed is shown at once. 0: nothing is kept";
-    cache_bytes_max: u64 = "805306368", number(1 << 20..=1 << 40), "Memory in which each server keeps users, videos, lists and viewers' likes and follows, while Redis tells of no change; taken as it is needed";
+    cache_bytes_max: u64 = "1073741824", number(1 << 20..=1 << 40), "Memory in which each server keeps users, videos, lists and viewers' likes and follows, while Redis tells of no change; taken as it is needed";
     list_max: usize = "1000", number(1..=10_000), "Most entries of one list answer";
     pending_after_ms: Duration = "5000", milliseconds(100..=600_000), "Age at which a user or video whose request died half-way is completed";
     flush_interval_ms: Duration = "200", milliseconds(10..=600_000), "How often what was decided in Redis is written to Postgres";

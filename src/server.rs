@@ -43,7 +43,8 @@ pub async fn serve(world: World, token_secret: &[u8], mut stop: watch::Receiver<
     let store_base = prepare::prepare(&world.media).await;
     let media_base = config.media_url.clone().or(store_base).unwrap_or_else(|| format!("http://{address}/media"));
     let cards = Arc::new(Cards::new(world.marks.clone(), config.cache_bytes_max));
-    let feed = Arc::new(Feed::new(cards.clone(), world.archive.clone(), media_base.clone(), config.feed_snapshot)?);
+    let (left, snapshot) = (Cards::left_to_feed(config.cache_bytes_max), config.feed_snapshot);
+    let feed = Arc::new(Feed::new(cards.clone(), world.archive.clone(), media_base.clone(), snapshot, left)?);
     let tokens = Tokens::new(token_secret, config.token_ttl_s);
     let passwords = Passwords::start(config.password_threads, config.password_queue_max)?;
     let prober = Arc::new(Prober::new("/proc/self/exe".into(), config.probe_timeout_ms));

@@ -30,9 +30,10 @@
 //! ([`flight`]), and of it only what was marked; while nothing of it changes it is not asked for again.
 //!
 //! The newest `feed_snapshot` places are found in the process ([`order`]), as far down as somebody has asked for them,
-//! whether Redis still has them or Postgres alone; older ones cost a trip for their ids first. Pages below the newest few
-//! hundred are put together from cards each time.
+//! whether Redis still has them or Postgres alone; older ones cost a trip for their ids first. Pages below the newest
+//! thousand are put together from [`block`]s each time, by copying.
 
+mod block;
 mod flight;
 mod order;
 mod page;
@@ -49,12 +50,14 @@ use arc_swap::ArcSwapOption;
 use futures_util::FutureExt;
 use quick_cache::sync::Cache;
 
+use self::block::{Block, Stretch};
 use self::flight::Flights;
 use self::order::{Order, Place};
 pub use self::page::Page;
 use crate::archive::Archive;
 use crate::error::Result;
 use crate::id::VideoId;
+use crate::store::cards::{CacheOf, cache};
 use crate::store::{Cards, Judge, Marks, Run, Sight};
 
 /// The document's own page size.
@@ -63,13 +66,17 @@ const PAGE: usize = 30;
 const WANTED: usize = PAGE + 1;
 /// Pages kept ready: about 30 kB each, and 5 kB more for those that were sent compressed.
 const PAGES_KEPT_MAX: usize = 256;
+/// Of a usual block: from this the cache guesses how many there will be.
+const BLOCK_BYTES: u64 = 9_000;
 /// How often a request joins what others are reading before it reads for itself.
 const FLIGHTS_JOINED_MAX: usize = 4;
 
 pub struct Feed {
     order: ArcSwapOption<Order>,
-    /// By their first video.
+    /// The newest ones, by their first video.
     pages: Cache<VideoId, Arc<Page>>,
+    /// By their last video.
+    blocks: CacheOf<VideoId, Block>,
     flights: Flights,
     /// Whether somebody reads more of the order.
     is_growing: AtomicBool,
@@ -94,10 +101,18 @@ enum Look {
 }
 
 impl Feed {
-    pub fn new(cards: Arc<Cards>, archive: Archive, media_base: String, snapshot: usize) -> Result<Feed> {
+    /// `bytes_max`: of the texts that are kept.
+    pub fn new(
+        cards: Arc<Cards>,
+        archive: Archive,
+        media_base: String,
+        snapshot: usize,
+        bytes_max: u64,
+    ) -> Result<Feed> {
         Ok(Feed {
             order: ArcSwapOption::empty(),
             pages: Cache::new(PAGES_KEPT_MAX),
+            blocks: cache(bytes_max, BLOCK_BYTES),
             flights: Flights::default(),
             is_growing: AtomicBool::new(false),
             empty: Arc::new(Page::empty()?),
@@ -109,7 +124,7 @@ impl Feed {
     }
 
     /// The page of videos older than `before` (an id; `None`: the newest), through `run` where it has to be read.
-    pub async fn page(&self, run: &Arc<Run>, before: Option<u64>) -> Result<Arc<Page>> {
+    pub async fn page(self: &Arc<Feed>, run: &Arc<Run>, before: Option<u64>) -> Result<Arc<Page>> {
         let begun = Instant::now();
         match self.look(before, begun) {
             Look::Kept(page) => Ok(page),
@@ -121,7 +136,7 @@ impl Feed {
 
     /// A page that is read now, by this request or by one that is at it.
     async fn page_read(
-        &self,
+        self: &Arc<Feed>,
         run: &Arc<Run>,
         before: Option<u64>,
         begun: Instant,
@@ -151,16 +166,19 @@ impl Feed {
         match order.place(before) {
             Place::Past if is_current => Look::Past,
             Place::Past => Look::Old { flight: Marks::ORDER },
-            Place::At(wanted) => match self.kept(&wanted, &judge).filter(|_| is_current) {
-                Some(page) => Look::Kept(page),
-                None => Look::Old { flight: wanted.first().map_or(Marks::ORDER, |first| first.0) },
-            },
+            Place::At(wanted) => {
+                let page = || self.kept(&wanted, &judge).or_else(|| self.composed(order, before, &wanted, &judge));
+                match is_current.then(page).flatten() {
+                    Some(page) => Look::Kept(page),
+                    None => Look::Old { flight: wanted.first().map_or(Marks::ORDER, |first| first.0) },
+                }
+            }
         }
     }
 
     /// A page that does not lie wholly among those whose order is known; along with it more of the order is read.
-    async fn page_past(&self, run: &Arc<Run>, before: Option<u64>) -> Result<Arc<Page>> {
-        let (wanted, ()) = tokio::join!(self.read_below(run, before, WANTED), self.grow_order(run));
+    async fn page_past(self: &Arc<Feed>, run: &Arc<Run>, before: Option<u64>) -> Result<Arc<Page>> {
+        let (wanted, ()) = tokio::join!(self.read_below(run, before, WANTED), self.grow_order(run, before));
         self.complete(&wanted?, Sight::begin(&self.cards, run, None)).await
     }
 
@@ -168,5 +186,41 @@ impl Feed {
     fn kept(&self, wanted: &[VideoId], judge: &Judge<'_>) -> Option<Arc<Page>> {
         let Some(first) = wanted.first() else { return Some(self.empty.clone()) };
         self.pages.get(first).filter(|page| page.wanted == wanted && page.is_good(judge))
+    }
+
+    /// The same page, if there are blocks of which it can be made.
+    fn composed(&self, order: &Order, before: Option<u64>, wanted: &[VideoId], judge: &Judge<'_>) -> Option<Arc<Page>> {
+        let mut blocks = Vec::new();
+        for (ids, range) in order.stretches(before) {
+            let block = self.block(ids).filter(|block| block.is_of(ids) && block.is_good(range.clone(), judge))?;
+            blocks.push((block, range));
+        }
+        let page = Arc::new(Page::of_blocks(wanted, &blocks, judge.begun()).ok()?);
+        self.keep_page(order, before, &page);
+        Some(page)
+    }
+
+    /// Keeps a page for those who ask for it next, if these will be many.
+    fn keep_page(&self, order: &Order, before: Option<u64>, page: &Arc<Page>) {
+        if let Some(first) = page.wanted.first().filter(|_| order.is_near_top(before) && page.is_lasting()) {
+            self.pages.insert(*first, page.clone());
+        }
+    }
+
+    /// What is kept of these, or of some of them.
+    fn block(&self, ids: &[VideoId]) -> Option<Arc<Block>> {
+        ids.last().and_then(|last| self.blocks.get(last))
+    }
+
+    fn known(&self, stretches: &[Stretch<'_>]) -> Vec<Option<Arc<Block>>> {
+        stretches.iter().map(|(ids, _)| self.block(ids)).collect()
+    }
+
+    fn keep_block(&self, block: Block) -> Arc<Block> {
+        let block = Arc::new(block);
+        if let Some(last) = block.last() {
+            self.blocks.insert(last, block.clone());
+        }
+        block
     }
 }

@@ -5,7 +5,8 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use super::WANTED;
+use super::block::{BLOCK, Stretch};
+use super::{PAGE, WANTED};
 use crate::id::VideoId;
 use crate::store::Stamp;
 use crate::store::snapshot::OrderTold;
@@ -15,6 +16,9 @@ use crate::store::snapshot::OrderTold;
 pub(super) const COMPARED: usize = 64;
 /// Ids in one question for more of it: a millisecond for Redis, and for Postgres. Few where many are to be seen.
 pub(super) const PART: usize = if cfg!(test) { 40 } else { 2_000 };
+
+/// Pages that begin among so many of the newest are kept ready to be sent.
+const NEAR_TOP: usize = 1_000;
 
 #[derive(Clone)]
 pub(super) struct Order {
@@ -82,9 +86,8 @@ impl Order {
 
     /// The page of ids below `before`.
     pub(super) fn place(&self, before: Option<u64>) -> Place<'_> {
-        let first = before.map_or(0, |before| self.parts.partition_point(|part| last(part).0 >= before));
+        let (first, start) = self.find(before);
         let Some(part) = self.parts.get(first) else { return self.at_end(Cow::Borrowed(&[])) };
-        let start = before.map_or(0, |before| part.partition_point(|id| id.0 >= before));
         match part.get(start..start + WANTED) {
             Some(wanted) => Place::At(Cow::Borrowed(wanted)),
             None => {
@@ -92,6 +95,34 @@ impl Order {
                 self.at_end(rest.take(WANTED).collect())
             }
         }
+    }
+
+    /// In which blocks that page lies. They are counted from the end of each part, where it does not grow.
+    pub(super) fn stretches(&self, before: Option<u64>) -> Vec<Stretch<'_>> {
+        let (mut part, mut start) = self.find(before);
+        let (mut lacking, mut stretches) = (PAGE, Vec::new());
+        while let Some(ids) = self.parts.get(part).filter(|_| lacking > 0) {
+            let end = ids.len() - (ids.len() - 1 - start) / BLOCK * BLOCK;
+            let block = end.saturating_sub(BLOCK);
+            let taken = lacking.min(end - start);
+            stretches.push((&ids[block..end], start - block..start - block + taken));
+            lacking -= taken;
+            (part, start) = if end == ids.len() { (part + 1, 0) } else { (part, end) };
+        }
+        stretches
+    }
+
+    /// Whether the page is one of the newest, that are asked for most.
+    pub(super) fn is_near_top(&self, before: Option<u64>) -> bool {
+        let (part, start) = self.find(before);
+        part == 0 && start < NEAR_TOP
+    }
+
+    /// The part, and the place in it, of the newest id below `before`; past the last part there is none.
+    fn find(&self, before: Option<u64>) -> (usize, usize) {
+        let Some(before) = before else { return (0, 0) };
+        let part = self.parts.partition_point(|part| last(part).0 >= before);
+        (part, self.parts.get(part).map_or(0, |part| part.partition_point(|id| id.0 >= before)))
     }
 
     fn at_end<'a>(&self, wanted: Cow<'a, [VideoId]>) -> Place<'a> {

@@ -105,7 +105,13 @@ proptest! {
             prop_assert!(!order.is_whole || order.len == kept.of_postgres.len());
             for before in [before, 620] {
                 match order.place(Some(before)) {
-                    Place::At(wanted) => prop_assert_eq!(&wanted[..], kept.below(Some(before), WANTED)),
+                    Place::At(wanted) => {
+                        prop_assert_eq!(&wanted[..], kept.below(Some(before), WANTED));
+                        let stretches = order.stretches(Some(before));
+                        prop_assert!(stretches.iter().all(|(block, _)| block.len() <= BLOCK));
+                        let shown = stretches.into_iter().flat_map(|(block, range)| &block[range]);
+                        prop_assert!(shown.eq(wanted.iter().take(PAGE)));
+                    }
                     // One that has all there is may not know it yet.
                     Place::Past => prop_assert!(!order.is_whole),
                 }
@@ -127,6 +133,21 @@ fn a_video_more_is_no_reason_to_read_all_anew() {
     kept.insert(201, 1_000);
     let order = order.told(&kept.answer(COMPARED), 100, stamp()).unwrap();
     assert_eq!((order.ids().next(), order.len, order.is_whole), (Some(VideoId(201)), 100, false));
+}
+
+#[test]
+fn a_video_more_leaves_all_blocks_but_the_newest_as_they_are() {
+    let mut kept = Kept::default();
+    (1..=100).for_each(|id| kept.insert(id, 1_000));
+    let order = grown_to_its_end(anew(&kept, 1_000), &kept, 1_000);
+    kept.insert(101, 1_000);
+    let later = order.told(&kept.answer(COMPARED), 1_000, stamp()).unwrap();
+    let blocks = |order: &Order, before: Option<u64>| {
+        order.stretches(before).into_iter().map(|(block, _)| block.to_vec()).collect::<Vec<_>>()
+    };
+    let (before, after) = (blocks(&order, None), blocks(&later, None));
+    assert_eq!((&after[0][..], &after[1..PAGE / BLOCK]), (&[VideoId(101)][..], &before[..PAGE / BLOCK - 1]));
+    assert_eq!(blocks(&order, Some(60)), blocks(&later, Some(60)));
 }
 
 #[test]

@@ -9,6 +9,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use xxhash_rust::xxh3::xxh3_64;
 
+use super::block::Filled;
 use super::writer::{VIDEO_BYTES, VIDEO_LIST, Writer};
 use super::{PAGE, view};
 use crate::error::Result;
@@ -39,6 +40,18 @@ impl Page {
     /// Of those of `wanted` that `sight` has seen, signed out, and that are visible.
     pub(super) fn of(wanted: &[VideoId], sight: &Sight<'_>, media_base: &str) -> Result<Page> {
         Page::new(wanted, sight.begun(), |writer| writer.videos(media_base, sight, shown(wanted)))
+    }
+
+    /// The same, of blocks that were good for a request of `looked_at`.
+    pub(super) fn of_blocks(wanted: &[VideoId], blocks: &[Filled], looked_at: Instant) -> Result<Page> {
+        Page::new(wanted, looked_at, |writer| {
+            let mut videos = Vec::with_capacity(PAGE);
+            writer.array(VIDEO_LIST, blocks, |writer, (block, range)| {
+                block.copy(range.clone(), writer, |basis, places| videos.push((basis, places)));
+                Ok(())
+            })?;
+            Ok(videos)
+        })
     }
 
     fn new(

@@ -1,10 +1,10 @@
 //! Bringing the order and the pages up to date.
 
-use std::borrow::Cow;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 
 use super::Feed;
+use super::block::{Block, Stretch, lacking};
 use super::order::{COMPARED, Order, PART, Place};
 use super::page::{Page, shown};
 use crate::archive::videos;
@@ -23,11 +23,9 @@ impl Feed {
             Some(known) if sight.judge().is_good(Marks::ORDER, &known.stamp) => known,
             Some(known) => {
                 let stamp = sight.stamp(Marks::ORDER);
-                let guess = match known.place(before) {
-                    Place::At(wanted) => wanted,
-                    Place::Past => Cow::default(),
-                };
-                let replies = sight.ask(order_asked(COMPARED), shown(&guess), &[]).await?;
+                let stretches = known.stretches(before);
+                let guess = lacking(&stretches, &self.known(&stretches), sight.judge());
+                let replies = sight.ask(order_asked(COMPARED), &guess, &[]).await?;
                 let told = order_told(sight.epoch(Bucket::FEED), &replies)?;
                 match known.told(&told, self.snapshot, stamp) {
                     Some(order) => self.keep(order),
@@ -37,10 +35,8 @@ impl Feed {
         };
         match order.place(before) {
             Place::At(wanted) => {
-                let page = self.complete(&wanted, sight).await?;
-                if let Some(first) = wanted.first().filter(|_| page.is_lasting()) {
-                    self.pages.insert(*first, page.clone());
-                }
+                let page = self.complete_blocks(&wanted, &order.stretches(before), sight).await?;
+                self.keep_page(&order, before, &page);
                 Ok(Some(page))
             }
             Place::Past => Ok(None),
@@ -55,15 +51,30 @@ impl Feed {
         Ok(self.keep(Order::begun(told, part, stamp)))
     }
 
-    /// Reads the next part of the order, unless somebody is at it. Who fails leaves it to the next one.
-    pub(super) async fn grow_order(&self, run: &Arc<Run>) {
-        let Some(below) = self.order.load().as_ref().and_then(|known| known.lacks(self.snapshot)) else { return };
-        let Some(_turn) = Turn::take(&self.is_growing) else { return };
-        let Ok(part) = self.read_below(run, below.oldest.map(|oldest| oldest.0), below.limit).await else { return };
+    /// Reads more of the order, as far down as the page below `before`, unless somebody is at it. Who fails leaves it to the
+    /// next one.
+    pub(super) async fn grow_order(self: &Arc<Feed>, run: &Arc<Run>, before: Option<u64>) {
+        let Some(turn) = Turn::take(self) else { return };
+        if self.grow(run, before).await.is_some() {
+            // The first part may be all. For more nobody waits, and each page that it does not have yet costs a trip.
+            let run = run.clone();
+            tokio::spawn(async move { while turn.feed.grow(&run, before).await.is_some() {} });
+        }
+    }
+
+    /// Reads the next part of the order; `None`: there is none, it has the page, or this failed.
+    async fn grow(&self, run: &Arc<Run>, before: Option<u64>) -> Option<()> {
+        let known = self.order.load_full()?;
+        if let Place::At(_) = known.place(before) {
+            return None;
+        }
+        let below = known.lacks(self.snapshot)?;
+        let part = self.read_below(run, below.oldest.map(|oldest| oldest.0), below.limit).await.ok()?;
         self.order.rcu(|kept| {
             let grown = kept.as_ref().and_then(|kept| kept.grown(&below, &part, self.snapshot));
             grown.map(Arc::new).or_else(|| kept.clone())
         });
+        Some(())
     }
 
     /// At most `limit` ids below `before`, of which Redis has the newest and Postgres all; fewer only at the end of the
@@ -88,6 +99,31 @@ impl Feed {
         order
     }
 
+    /// The page of exactly these videos, of blocks: reads what these lack.
+    async fn complete_blocks(
+        &self,
+        wanted: &[VideoId],
+        stretches: &[Stretch<'_>],
+        mut sight: Sight<'_>,
+    ) -> Result<Arc<Page>> {
+        let known = self.known(stretches);
+        let lacking = lacking(stretches, &known, sight.judge());
+        sight.see(&lacking, &[]).await?;
+        let mut blocks = Vec::new();
+        for ((ids, range), known) in stretches.iter().zip(known) {
+            let is_whole = |block: &Arc<Block>| block.is_of(ids) && !ids.iter().any(|id| lacking.contains(id));
+            let block = match known {
+                Some(block) if is_whole(&block) => block,
+                known => match Block::of(ids, known.as_deref(), &lacking, &sight, &self.media_base)? {
+                    Some(block) => self.keep_block(block),
+                    None => return self.complete(wanted, sight).await,
+                },
+            };
+            blocks.push((block, range.clone()));
+        }
+        Page::of_blocks(wanted, &blocks, sight.begun()).map(Arc::new)
+    }
+
     /// The page of exactly these videos: reads what the cards lack, in one trip for the videos and the authors that are
     /// known, and one more for others.
     pub(super) async fn complete(&self, wanted: &[VideoId], mut sight: Sight<'_>) -> Result<Arc<Page>> {
@@ -96,17 +132,19 @@ impl Feed {
     }
 }
 
-/// To be the only one who does something, until this is dropped: also where a client hangs up.
-struct Turn<'a>(&'a AtomicBool);
+/// To be the only one who reads more of the order, until this is dropped: also where a client hangs up.
+struct Turn {
+    feed: Arc<Feed>,
+}
 
-impl Turn<'_> {
-    fn take(taken: &AtomicBool) -> Option<Turn<'_>> {
-        (!taken.swap(true, Ordering::Acquire)).then(|| Turn(taken))
+impl Turn {
+    fn take(feed: &Arc<Feed>) -> Option<Turn> {
+        (!feed.is_growing.swap(true, Ordering::Acquire)).then(|| Turn { feed: feed.clone() })
     }
 }
 
-impl Drop for Turn<'_> {
+impl Drop for Turn {
     fn drop(&mut self) {
-        self.0.store(false, Ordering::Release);
+        self.feed.is_growing.store(false, Ordering::Release);
     }
 }

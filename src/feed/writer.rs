@@ -119,10 +119,11 @@ impl Writer {
             Shape::Told(video, author) => self.keep(sight, seen, text::video(media_base, video, author)?),
         };
         places.set(&mut self.text[begun..], seen.is_liked, seen.is_followed);
-        Ok(Places { is_favorite: begun + places.is_favorite, is_follow: begun + places.is_follow })
+        Ok(places.moved(0, begun))
     }
 
-    fn copy(&mut self, text: &VideoText) -> Places {
+    /// Gives its places as they are within it.
+    pub(super) fn copy(&mut self, text: &VideoText) -> Places {
         self.text.extend_from_slice(&text.bytes);
         text.places
     }

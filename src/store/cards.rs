@@ -24,6 +24,10 @@ const USER_TEXT_BYTES: usize = 220;
 /// Of a usual user and video: from these the caches guess how many they will have.
 const USER_BYTES: u64 = 500;
 const VIDEO_BYTES: u64 = 700;
+/// All that may be kept is shared out in so many parts, by what the kinds take where all of a world is looked at.
+const PARTS: u64 = 32;
+/// Those that the feed has for itself.
+const PARTS_OF_FEED: u64 = 10;
 
 /// Something that was read, and what tells whether it is still true.
 pub struct Card<T> {
@@ -90,6 +94,11 @@ pub struct Places {
 const TRUE: &[u8; 5] = b" true";
 
 impl Places {
+    /// Of a text that began at `from` and now begins at `to`.
+    pub fn moved(self, from: usize, to: usize) -> Places {
+        Places { is_favorite: self.is_favorite - from + to, is_follow: self.is_follow - from + to }
+    }
+
     /// Sets what is true for a viewer in a text that was written with nothing true.
     pub fn set(self, text: &mut [u8], is_favorite: bool, is_follow: bool) {
         set_flag(text, self.is_favorite, is_favorite);
@@ -118,6 +127,11 @@ impl Basis {
     pub fn is_good_at(&self, judge: &Judge<'_>, looked_at: Instant) -> bool {
         judge.is_good_at(looked_at, self.id.0, &self.stamp)
             && judge.is_good_at(looked_at, self.author.0, &self.author_stamp)
+    }
+
+    /// Whether the text may be shown.
+    pub fn is_good(&self, judge: &Judge<'_>) -> bool {
+        judge.is_good(self.id.0, &self.stamp) && self.shows_author(judge)
     }
 
     /// Whether the author is as the text shows him.
@@ -156,7 +170,8 @@ impl<K, T: Kept> Weighter<K, Arc<T>> for Weight {
 
 pub type CacheOf<K, T> = Cache<K, Arc<T>, Weight>;
 
-fn cache<K: Eq + Hash, T: Kept>(bytes_max: u64, usual_bytes: u64) -> CacheOf<K, T> {
+/// A cache of at most so many bytes.
+pub fn cache<K: Eq + Hash, T: Kept>(bytes_max: u64, usual_bytes: u64) -> CacheOf<K, T> {
     Cache::with_weighter((bytes_max / usual_bytes) as usize, bytes_max, Weight)
 }
 
@@ -172,18 +187,23 @@ pub struct Cards {
 }
 
 impl Cards {
-    /// `bytes_max`: of all that is kept. Shared out by what the kinds take where all of a world is looked at.
+    /// `bytes_max`: of all that is kept.
     pub fn new(marks: Arc<Marks>, bytes_max: u64) -> Cards {
-        let share = |sixteenths: u64| bytes_max / 16 * sixteenths;
+        let share = |parts: u64| bytes_max / PARTS * parts;
         Cards {
-            users: cache(share(2), USER_BYTES),
-            videos: cache(share(7), VIDEO_BYTES),
+            users: cache(share(4), USER_BYTES),
+            videos: cache(share(9), VIDEO_BYTES),
             authors: Cache::new((share(1) / (PLACE_BYTES as u64)) as usize),
-            entries: cache(share(2), PAGE_BYTES),
-            comments: cache(share(2), PAGE_BYTES),
+            entries: cache(share(3), PAGE_BYTES),
+            comments: cache(share(3), PAGE_BYTES),
             viewers: cache(share(2), SETS_BYTES),
             marks,
         }
+    }
+
+    /// What of `bytes_max` is left to the feed.
+    pub fn left_to_feed(bytes_max: u64) -> u64 {
+        bytes_max / PARTS * PARTS_OF_FEED
     }
 
     pub(super) fn user(&self, id: UserId, judge: &Judge<'_>) -> Option<Arc<UserCard>> {

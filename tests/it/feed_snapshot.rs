@@ -1,5 +1,6 @@
 //! The feed's pages as they are kept in the process: never older than they may be, and never anyone else's.
 
+use std::collections::HashMap;
 use std::io::Read;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -331,6 +332,51 @@ async fn pages_of_any_age_go_on_without_postgres_once_their_order_is_known() {
     eventually("the server to have noticed", likes).await;
     world.postgres().kill().await.unwrap();
     assert!(walk(&client, "", 0).await.iter().eq(planted.iter().rev()));
+}
+
+/// A page is copied out of longer stretches of text, and each of its videos is what the list of its author shows.
+#[tokio::test]
+async fn a_video_looks_the_same_wherever_its_page_begins() {
+    let world = World::start().await;
+    let authors = [8, 9].map(|bucket| id_at(LONG_AGO_MS - 1_000, bucket, 0));
+    let mut planted = Vec::new();
+    for (author, bucket) in authors.into_iter().zip([8, 9]) {
+        let videos: Vec<u64> = (0..40).map(|number| id_at(LONG_AGO_MS + number, bucket, number as u64 % 3)).collect();
+        world.plant_user(author).await;
+        world.plant_videos(author, &videos).await;
+        planted.extend(videos);
+    }
+    planted.sort_unstable();
+    let server = Server::start(&world, &[NO_COVERS, NEVER_OLD]).await;
+    let client = server.client();
+    let (viewer, stranger) = (client.register("noa").await, client.register("zoe").await);
+    assert!(walk(&client, "", 0).await.iter().eq(planted.iter().rev()));
+
+    let mut caller = client.caller().await;
+    for round in 0..3 {
+        for video in planted.iter().skip(round).step_by(7) {
+            assert_eq!(code(&caller.favorite(&viewer, *video, true).await), 0);
+            caller.comment(&viewer, *video, "nice").await;
+        }
+        assert_eq!(code(&caller.follow(&viewer, authors[round % 2], round < 2).await), 0);
+        // Signed out all flags are those of somebody who likes nothing.
+        for (token, lister) in [("", &stranger), (&viewer.token, &viewer)] {
+            let mut expected = HashMap::new();
+            for author in authors {
+                let list = format!("/douyin/publish/list/?user_id={author}&token={}", lister.token);
+                let list = client.get_json(&list).await;
+                expected.extend(entries(&list, "video_list").iter().map(|video| (video["id"].clone(), video.clone())));
+            }
+            assert_eq!(expected.len(), planted.len());
+            for (place, first) in planted.iter().enumerate() {
+                let page = feed(&client, &format!("token={token}&latest_time={}", first + 1)).await;
+                assert!(ids(&page, "video_list").iter().eq(planted[..=place].iter().rev().take(30)), "{page}");
+                for video in entries(&page, "video_list") {
+                    assert_eq!(*video, expected[&video["id"]], "{round}, from {place}, {token:?}");
+                }
+            }
+        }
+    }
 }
 
 #[tokio::test]
