@@ -5,20 +5,14 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::text;
-use super::view;
+use super::order::Stretch;
 use super::writer::{VIDEO_BYTES, Writer};
+use super::{text, view};
 use crate::error::Result;
 use crate::id::VideoId;
 use crate::store::cards::{Basis, Kept, Places};
 use crate::store::seen::Shape;
 use crate::store::{Judge, Sight};
-
-/// Videos of a block, but of those at the very top. One that changed makes its block be written anew.
-pub(super) const BLOCK: usize = if cfg!(test) { 4 } else { 16 };
-
-/// Ids that stand together, and which of them are meant.
-pub(super) type Stretch<'a> = (&'a [VideoId], Range<usize>);
 
 pub(super) struct Block {
     /// Newest first.

@@ -50,9 +50,9 @@ use arc_swap::ArcSwapOption;
 use futures_util::FutureExt;
 use quick_cache::sync::Cache;
 
-use self::block::{Block, Stretch};
+use self::block::Block;
 use self::flight::Flights;
-use self::order::{Order, Place};
+use self::order::{Order, Place, Stretch};
 pub use self::page::Page;
 use crate::archive::Archive;
 use crate::error::Result;

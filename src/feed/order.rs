@@ -3,9 +3,9 @@
 //! all else is as it was, however old.
 
 use std::borrow::Cow;
+use std::ops::Range;
 use std::sync::Arc;
 
-use super::block::{BLOCK, Stretch};
 use super::{PAGE, WANTED};
 use crate::id::VideoId;
 use crate::store::Stamp;
@@ -17,6 +17,8 @@ pub(super) const COMPARED: usize = 64;
 /// Ids in one question for more of it: a millisecond for Redis, and for Postgres. Few where many are to be seen.
 pub(super) const PART: usize = if cfg!(test) { 40 } else { 2_000 };
 
+/// Videos of a block, but of those at the very top. One that changed makes the text of its block be written anew.
+const BLOCK: usize = if cfg!(test) { 4 } else { 16 };
 /// Pages that begin among so many of the newest are kept ready to be sent.
 const NEAR_TOP: usize = 1_000;
 
@@ -34,6 +36,9 @@ pub(super) struct Order {
     reading: Arc<()>,
     pub(super) stamp: Stamp,
 }
+
+/// Ids of a block, and which of them are meant.
+pub(super) type Stretch<'a> = (&'a [VideoId], Range<usize>);
 
 /// Where a page lies.
 pub(super) enum Place<'a> {

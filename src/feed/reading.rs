@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use super::Feed;
-use super::block::{Block, Stretch, lacking};
-use super::order::{COMPARED, Order, PART, Place};
+use super::block::{Block, lacking};
+use super::order::{COMPARED, Order, PART, Place, Stretch};
 use super::page::{Page, shown};
 use crate::archive::videos;
 use crate::error::Result;

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-const WAIT_MAX: Duration = Duration::from_secs(30);
+const WAIT_MAX: Duration = Duration::from_secs(60);
 const POLL: Duration = Duration::from_millis(10);
 
 /// Asks until there is an answer, which it returns. The only place of the tests that sleeps.
