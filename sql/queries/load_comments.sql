@@ -7,5 +7,5 @@ join bucket on bucket.bucket = (video_id >> 5) & 255
 where
     (video_id >> 5) & 255 = any($2)
     and (is_on or $1::bigint > 0)
-    and ($1::bigint = 0 or (version > $1::bigint and version > relayed))
+    and ($1::bigint = 0 or ((id > $1::bigint or (not is_on and version > $1::bigint)) and version > relayed))
 order by (video_id >> 5) & 255, video_id, id

@@ -5,6 +5,6 @@ from unnest($1::bigint[], $2::bigint[]) as asked (from_id, to_id)
 cross join lateral (
     select from_id, to_id, version, is_on
     from favorite
-    where from_id = asked.from_id and to_id = asked.to_id
+    where (to_id >> 5) & 255 = (asked.to_id >> 5) & 255 and to_id = asked.to_id and from_id = asked.from_id
     limit 1
 ) as found

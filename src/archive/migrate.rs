@@ -9,6 +9,7 @@ const MIGRATIONS: &[(i32, &str)] = &[
     (1, include_str!("../../sql/migrations/0001_users_and_videos.sql")),
     (2, include_str!("../../sql/migrations/0002_edges_comments_messages.sql")),
     (3, include_str!("../../sql/migrations/0003_warmup.sql")),
+    (4, include_str!("../../sql/migrations/0004_fewer_indexes.sql")),
 ];
 
 /// Applies what is missing; gives how many were. Safe to run from several processes at once.

@@ -10,7 +10,9 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use crate::harness::{Account, Client, PASSWORD, Reply, Server, World, clip, eventually, publishing, registering, run};
+use crate::harness::{
+    Account, Client, PASSWORD, Reply, Server, World, clip, eventually, ids, publishing, registering, run,
+};
 
 /// Nothing changes behind the tests' back.
 const NO_COVERS: (&str, &str) = ("ffmpeg", "/nonexistent");
@@ -179,6 +181,47 @@ async fn a_redis_that_restarts_with_its_data_keeps_it() {
     facts.come_back(&server.client()).await;
     assert!(is_marked(&world, &mia).await);
     server.client().publish(&mia, "four").await;
+}
+
+#[tokio::test]
+async fn a_redis_that_is_kept_gets_what_postgres_has_and_it_misses() {
+    let mut world = World::start_alone().await;
+    let (server, mia, _) = furnished(&world, &[]).await;
+    let client = server.client();
+    let video = client.publish_one(&mia, "four").await;
+    let mut caller = client.caller().await;
+    let mut comments = Vec::new();
+    for text in ["stays", "goes"] {
+        comments.push(caller.comment(&mia, video, text).await["comment"]["id"].as_u64().unwrap());
+    }
+    leave_a_mark(&world, &mia).await;
+    let ready = async || client.is_ready().await.then_some(());
+    // From here on all of it is older than what had been relayed.
+    world.redis.kill().await.unwrap();
+    until_ready_says(&client, "redis unreachable").await;
+    world.redis.start_again().await.unwrap();
+    eventually("Redis to be kept", ready).await;
+
+    world.redis.kill().await.unwrap();
+    let newest = format!("(select relayed + 1 from bucket where bucket = {})", UserId(mia.id).bucket().number());
+    world
+        .sql(&format!(
+            "update comment set is_on = false, version = {newest} where id = {};
+             insert into favorite values ({}, {video}, {newest}, true)",
+            comments[1], mia.id
+        ))
+        .await;
+    until_ready_says(&client, "redis unreachable").await;
+    world.redis.start_again().await.unwrap();
+    eventually("Redis to be kept again", ready).await;
+    assert!(is_marked(&world, &mia).await);
+    let shown = client.get_json(&format!("/douyin/comment/list/?video_id={video}")).await;
+    assert_eq!(ids(&shown, "comment_list"), comments[..1]);
+    let liked = client.get_json(&format!("/douyin/favorite/list/?token={}&user_id={}", mia.token, mia.id)).await;
+    assert_eq!(ids(&liked, "video_list"), [video]);
+    let shown = &liked["video_list"][0];
+    assert_eq!((&shown["favorite_count"], &shown["comment_count"]), (&json!(1), &json!(1)));
+    assert_eq!(shown["author"]["total_favorited"], json!(1));
 }
 
 #[tokio::test]
