@@ -18,6 +18,9 @@ const LISTPACK_ENTRIES: u64 = 128;
 /// Comments and messages up to this many bytes are to stay compact.
 const LISTPACK_VALUE_BYTES: u64 = 256;
 
+/// An append-only file that is smaller is not to be written anew.
+const AOF_REWRITE_MIN_BYTES: u64 = 256 << 20;
+
 /// Something that is counted: the kinds of keys that are spent on it, and those whose keys or entries count it.
 struct Thing {
     name: &'static str,
@@ -204,6 +207,12 @@ fn settings_advice(Settings { info, config }: &Settings) -> Vec<String> {
         advice.push(format!(
             "zset-max-listpack-value is {found}: with {LISTPACK_VALUE_BYTES}, the comments on a video and the messages of a \
              chat take half as much, up to {LISTPACK_ENTRIES} of them"
+        ));
+    }
+    if let Some(found) = below("auto-aof-rewrite-min-size", AOF_REWRITE_MIN_BYTES) {
+        advice.push(format!(
+            "auto-aof-rewrite-min-size is {found}: with {AOF_REWRITE_MIN_BYTES}, a file that is still small is not written anew \
+             every few seconds while many write, which holds up everybody for some ten milliseconds"
         ));
     }
     if info.get("maxmemory_policy").is_some_and(|policy| policy != "noeviction") {

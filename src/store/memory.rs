@@ -98,7 +98,7 @@ pub async fn settings(client: &Client) -> Result<Settings> {
         let lines = info.text()?.unwrap_or_default().lines().filter_map(|line| line.split_once(':'));
         settings.info.extend(lines.map(|(name, value)| (name.to_owned(), value.trim().to_owned())));
     }
-    for pattern in ["set-max-*", "zset-max-*", "hash-max-*"] {
+    for pattern in ["set-max-*", "zset-max-*", "hash-max-*", "auto-aof-*"] {
         // Often an administrator's only.
         let Ok(found) = client.call(Command::new("CONFIG").arg("GET").arg(pattern)).await else { continue };
         for pair in found.array()?.chunks_exact(2) {

@@ -44,10 +44,12 @@ async fn it_says_what_to_change() {
     let server = Server::start(&world, &[QUIET]).await;
     server.client().register("mia").await;
     world.redis_command("CONFIG", &["SET", "set-max-intset-entries", "512"]).await;
+    world.redis_command("CONFIG", &["SET", "auto-aof-rewrite-min-size", "67108864"]).await;
     world.redis_command("SET", &["session:1", "x"]).await;
     let found = run(&world, &["doctor"], &[]).await;
     assert_eq!(found.status.code(), Some(1), "{found:#?}");
-    for advice in ["set-max-intset-entries is 512", "1 keys are not riffle's"] {
+    for advice in ["set-max-intset-entries is 512", "auto-aof-rewrite-min-size is 67108864", "1 keys are not riffle's"]
+    {
         assert!(found.stdout.lines().any(|line| line.starts_with("advice: ") && line.contains(advice)), "{found:#?}");
     }
 }
