@@ -12,7 +12,8 @@ use bytes::{Bytes, BytesMut};
 use fred::clients::Client as FredClient;
 use fred::error::{Error as FredError, ErrorKind};
 use fred::interfaces::{
-    ClientLike, HashesInterface, KeysInterface, PubsubInterface, SetsInterface, SortedSetsInterface, TrackingInterface,
+    ClientLike, HashesInterface, KeysInterface, PubsubInterface, SetsInterface, SortedSetsInterface, StreamsInterface,
+    TrackingInterface,
 };
 use fred::types::client::Invalidation;
 use fred::types::config::{Config, ReconnectError, Server, ServerConfig, UnresponsiveConfig};
@@ -328,7 +329,7 @@ fn no_more_changes() -> Error {
 /// pipelines are made of goes by name and so in few writes.
 async fn send<C>(to: &C, mut command: Command) -> Result<Value, FredError>
 where
-    C: ClientLike + KeysInterface + HashesInterface + SetsInterface + SortedSetsInterface,
+    C: ClientLike + KeysInterface + HashesInterface + SetsInterface + SortedSetsInterface + StreamsInterface,
 {
     match (command.name, &mut command.arguments[..]) {
         ("GET", [Value::Bytes(key)]) => to.get(Key::from(std::mem::take(key))).await,
@@ -357,6 +358,12 @@ where
             let members: Vec<Value> = command.arguments.drain(1..).collect();
             to.zmscore(key, members).await
         }
+        ("XRANGE", [Value::Bytes(key), Value::Bytes(start), Value::Bytes(end), _, Value::Bytes(count)]) => {
+            let count = std::str::from_utf8(count).ok().and_then(|count| count.parse().ok());
+            let [start, end] = [start, end].map(|bound| Value::Bytes(std::mem::take(bound)));
+            to.xrange(Key::from(std::mem::take(key)), start, end, count).await
+        }
+        ("XINFO", [_, Value::Bytes(key)]) => to.xinfo_stream(Key::from(std::mem::take(key)), false, None).await,
         _ => {
             let (command, arguments) = command.split();
             to.custom(command, arguments).await
