@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
+use tokio::sync::Notify;
 
 use super::admitted::Admission;
 
@@ -80,6 +81,8 @@ struct Confirmed {
     by: AtomicU64,
     /// Somebody looked since it was last asked.
     is_wanted: AtomicBool,
+    /// Somebody looked and found it too old.
+    lapsed: Notify,
 }
 
 impl Vigil {
@@ -101,6 +104,11 @@ impl Vigil {
     /// Whether anyone wanted to know since the last call.
     pub(super) fn is_wanted(&self, place: usize) -> bool {
         self.nodes[place].is_wanted.swap(false, Ordering::Relaxed)
+    }
+
+    /// Until somebody finds that what the node has confirmed is too old, or has since the last call.
+    pub(super) async fn lapsed(&self, place: usize) {
+        self.nodes[place].lapsed.notified().await;
     }
 
     /// Some of what was told before now is lost.
@@ -127,6 +135,9 @@ impl Vigil {
             }
         }
         let is_kept = confirmed > 0 && self.time(confirmed) + age_max >= now;
+        if !is_kept {
+            self.nodes.iter().for_each(|node| node.lapsed.notify_one());
+        }
         // Looked at after what is confirmed: a loss is noted before the next confirmation.
         let since = self.time(self.unbroken_since.load(Ordering::Acquire));
         is_kept.then_some(Vouched { admission: self.admission, since })

@@ -1,3 +1,5 @@
+use futures_util::FutureExt;
+
 use super::*;
 use crate::id::Bucket;
 use crate::store::NodeRun;
@@ -84,6 +86,21 @@ fn every_node_has_to_confirm_and_is_asked_only_when_somebody_looks() {
     assert_eq!([0, 1, 1].map(|place| vigil.is_wanted(place)), [true, true, false]);
     vigil.confirm(1, later());
     assert!(marks.judge(later()).is_good(ID, &stamp));
+}
+
+#[test]
+fn who_finds_that_the_watch_has_lapsed_wakes_it() {
+    let marks = Marks::new(AGE_MAX);
+    let vigil = Arc::new(Vigil::begin(&admission(2)));
+    marks.watched_by(Some(vigil.clone()));
+    let are_woken = || [0, 1].map(|place| vigil.lapsed(place).now_or_never().is_some());
+    assert_eq!(are_woken(), [false, false]);
+    marks.judge(later());
+    assert_eq!(are_woken(), [true, true]);
+    assert_eq!(are_woken(), [false, false]);
+    [0, 1].iter().for_each(|place| vigil.confirm(*place, later()));
+    marks.judge(later());
+    assert_eq!(are_woken(), [false, false]);
 }
 
 #[test]

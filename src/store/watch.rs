@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::future::try_join_all;
-use tokio::time::{MissedTickBehavior, interval, sleep};
+use tokio::time::{MissedTickBehavior, interval, sleep, sleep_until};
 use tracing::{debug, info};
 
 use super::admitted::{Admission, Doubt};
@@ -112,8 +112,16 @@ impl Watcher {
         let mut ticks =
             interval((marks.age_max() / CONFIRMED_IN_AGE).clamp(CONFIRM_INTERVAL_MIN, CONFIRM_INTERVAL_MAX));
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut asked_at = Instant::now();
         while is_present() {
-            take_until(&mut changes, ticks.tick(), vigil, marks).await?;
+            // The first of many who come after a pause does not wait for the next turn: until then all of them ask Redis.
+            let due = async {
+                tokio::select! {
+                    _ = ticks.tick() => {}
+                    () = vigil.lapsed(place) => sleep_until((asked_at + CONFIRM_INTERVAL_MIN).into()).await,
+                }
+            };
+            take_until(&mut changes, due, vigil, marks).await?;
             if client.has_ended() {
                 return Err(Error::unavailable("its connection ended"));
             }
@@ -121,7 +129,7 @@ impl Watcher {
             if !vigil.is_wanted(place) {
                 continue;
             }
-            let asked_at = Instant::now();
+            asked_at = Instant::now();
             let floors: Vec<u64> = buckets.iter().map(|bucket| admission.floor(*bucket)).collect();
             let heads = take_until(&mut changes, heads(&client, &buckets), vigil, marks).await??;
             // What stood before the answer has come, but may not have been taken.
