@@ -27,7 +27,7 @@ pub(super) fn command(places: &Places, options: StoreOptions) -> Result<Command,
     command.args(["--set-max-intset-entries", "4096", "--zset-max-listpack-value", "256"]);
     // To write the file anew holds up everybody for some ten milliseconds at once, when it forks and while pages are copied
     // that both have; at 64 MB a thousand likes a second would bring that about every two minutes. What is read at a start
-    // is 256 MB in five seconds.
+    // is 256 MB in less than four seconds.
     command.args(["--auto-aof-rewrite-min-size", "256mb"]);
     if options.redis_cluster {
         let address = places.redis_node_address();
