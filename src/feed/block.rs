@@ -1,36 +1,46 @@
-//! Texts of neighbours in the order, in one piece: a page of any age is a stretch of two or three blocks, copied. Put together
+//! Texts of neighbours in the order, in one piece: a page of any age is stretches of two blocks or so, copied. Put together
 //! from thirty cards it is as many places of memory, and more to find them, each some waiting where a world is large.
 //! (Named after the blocks of the databases: what is next to each other is kept, found and read as one.)
 
 use std::ops::Range;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Instant;
 
 use super::order::Stretch;
 use super::writer::{VIDEO_BYTES, Writer};
 use super::{text, view};
 use crate::error::Result;
 use crate::id::VideoId;
-use crate::store::cards::{Basis, Kept, Places};
+use crate::store::cards::{Basis, Brief, Kept, Places};
 use crate::store::seen::Shape;
-use crate::store::{Judge, Sight};
+use crate::store::{Common, Judge, Sight};
 
 pub(super) struct Block {
     /// Newest first.
-    videos: Box<[Written]>,
+    outlines: Box<[Outline]>,
+    /// `None` where they have too little in common: each is looked at closely then.
+    common: Option<Common>,
+    videos: Box<[(Basis, Places)]>,
     /// What is shown of them, a comma between any two.
     text: Box<[u8]>,
+    /// How often it was found by its place in the order.
+    finds: AtomicU32,
 }
 
-struct Written {
-    basis: Basis,
+/// Of so many finds the cache hears of one.
+const FINDS: u32 = 8;
+
+/// What of a video is looked at for each page.
+struct Outline {
+    brief: Brief,
     /// Where its text begins.
     start: usize,
-    places: Places,
 }
 
 impl Kept for Block {
     fn bytes(&self) -> usize {
-        size_of::<Block>() + size_of_val(&*self.videos) + self.text.len()
+        size_of::<Block>() + size_of_val(&*self.outlines) + size_of_val(&*self.videos) + self.text.len()
     }
 }
 
@@ -48,18 +58,21 @@ impl Block {
             return Ok(None);
         }
         let mut writer = Writer::bare(ids.len() * VIDEO_BYTES);
-        let mut videos = Vec::with_capacity(ids.len());
+        let (mut outlines, mut videos) = (Vec::with_capacity(ids.len()), Vec::with_capacity(ids.len()));
+        let mut note = |start, basis, places| {
+            outlines.push(Outline { brief: Brief::of(&basis), start });
+            videos.push((basis, places));
+        };
         for id in ids {
-            if !videos.is_empty() {
-                writer.raw(",");
-            }
+            writer.raw(if writer.text.is_empty() { "" } else { "," });
             let start = writer.text.len();
             if !lacking.contains(id) {
                 let Some((known, place)) = known.and_then(|known| Some((known, known.place(*id)?))) else {
                     return Ok(None);
                 };
-                let note = |basis, places| videos.push(Written { basis, start, places });
-                known.copy(place..place + 1, &mut writer, note);
+                let stretch = place..place + 1;
+                writer.text.extend_from_slice(known.text(stretch.clone()));
+                known.videos(stretch, start).for_each(|(basis, places)| note(start, basis, places));
                 continue;
             }
             let Some(seen) = sight.video(*id)? else { return Ok(None) };
@@ -68,18 +81,42 @@ impl Block {
                 Shape::Author(text, author) => writer.copy(&text::by_author(text, author)?),
                 Shape::Told(video, author) => writer.copy(&text::video(media_base, video, author)?),
             };
-            videos.push(Written { basis: seen.basis, start, places: places.moved(0, start) });
+            note(start, seen.basis, places.moved(0, start));
         }
-        Ok(Some(Block { videos: videos.into(), text: writer.text.into() }))
+        let common = Basis::common(videos.iter().map(|(basis, _)| basis));
+        Ok(Some(Block {
+            outlines: outlines.into(),
+            common,
+            videos: videos.into(),
+            text: writer.text.into(),
+            finds: AtomicU32::new(0),
+        }))
+    }
+
+    /// Counts a find; whether it is one that the cache is to hear of.
+    pub(super) fn is_noted_find(&self) -> bool {
+        self.finds.fetch_add(1, Ordering::Relaxed) % FINDS == FINDS - 1
     }
 
     /// Whether it is of exactly these.
     pub(super) fn is_of(&self, ids: &[VideoId]) -> bool {
-        self.videos.iter().map(|video| video.basis.id).eq(ids.iter().copied())
+        self.outlines.iter().map(|video| video.brief.id).eq(ids.iter().copied())
     }
 
-    pub(super) fn is_good(&self, range: Range<usize>, judge: &Judge<'_>) -> bool {
-        self.videos[range].iter().all(|video| video.basis.is_good(judge))
+    pub(super) fn is_good(&self, stretch: Range<usize>, judge: &Judge<'_>) -> bool {
+        self.all(stretch, judge, |basis| basis.is_good(judge))
+    }
+
+    /// The same, where it was good for a request of `looked_at`.
+    pub(super) fn is_good_at(&self, stretch: Range<usize>, judge: &Judge<'_>, looked_at: Instant) -> bool {
+        self.all(stretch, judge, |basis| basis.is_good_at(judge, looked_at))
+    }
+
+    /// Whether all of a stretch are good: where nothing happened to one, or else by a closer look.
+    fn all(&self, mut stretch: Range<usize>, judge: &Judge<'_>, is_good: impl Fn(&Basis) -> bool) -> bool {
+        let is_vouched_for = self.common.is_some_and(|common| judge.vouches_for(&common));
+        let is_untouched = |place: usize| is_vouched_for && self.outlines[place].brief.is_untouched(judge);
+        stretch.all(|place| is_untouched(place) || is_good(&self.videos[place].0))
     }
 
     /// Whether it has a good text of this one.
@@ -89,21 +126,24 @@ impl Block {
 
     /// By which it is found: new ones come in before it.
     pub(super) fn last(&self) -> Option<VideoId> {
-        self.videos.last().map(|video| video.basis.id)
+        self.outlines.last().map(|video| video.brief.id)
     }
 
     fn place(&self, id: VideoId) -> Option<usize> {
-        self.videos.binary_search_by(|video| id.cmp(&video.basis.id)).ok()
+        self.outlines.binary_search_by(|video| id.cmp(&video.brief.id)).ok()
     }
 
-    /// Appends their texts; `note` hears of each where its flags stand now.
-    pub(super) fn copy(&self, range: Range<usize>, writer: &mut Writer, mut note: impl FnMut(Basis, Places)) {
-        let videos = &self.videos[range.clone()];
-        let Some(first) = videos.first() else { return };
-        let end = self.videos.get(range.end).map_or(self.text.len(), |next| next.start - 1);
-        let now = writer.text.len();
-        writer.text.extend_from_slice(&self.text[first.start..end]);
-        videos.iter().for_each(|video| note(video.basis, video.places.moved(first.start, now)));
+    /// The text of a stretch, without a comma around it.
+    pub(super) fn text(&self, stretch: Range<usize>) -> &[u8] {
+        let start = |place: usize| self.outlines.get(place).map(|video| video.start);
+        let end = start(stretch.end).map_or(self.text.len(), |next| next - 1);
+        start(stretch.start).map_or(&[], |start| &self.text[start..end])
+    }
+
+    /// Where the flags of a stretch stand, if its text stands at `at`.
+    pub(super) fn videos(&self, stretch: Range<usize>, at: usize) -> impl Iterator<Item = (Basis, Places)> {
+        let start = self.outlines.get(stretch.start).map_or(0, |first| first.start);
+        self.videos[stretch].iter().map(move |(basis, places)| (*basis, places.moved(start, at)))
     }
 }
 
@@ -112,7 +152,7 @@ pub(super) type Filled = (Arc<Block>, Range<usize>);
 
 /// Those of whose blocks none has a good text, as far as they are `known`.
 pub(super) fn lacking(stretches: &[Stretch<'_>], known: &[Option<Arc<Block>>], judge: &Judge<'_>) -> Vec<VideoId> {
-    let pairs = stretches.iter().zip(known).flat_map(|((ids, _), block)| ids.iter().map(move |id| (*id, block)));
+    let pairs = stretches.iter().zip(known).flat_map(|(of, block)| of.ids.iter().map(move |id| (*id, block)));
     let shows =
         |(id, block): &(VideoId, &Option<Arc<Block>>)| block.as_ref().is_some_and(|block| block.shows(*id, judge));
     pairs.filter(|pair| !shows(pair)).map(|(id, _)| id).collect()

@@ -64,10 +64,10 @@ use crate::store::{Cards, Judge, Marks, Run, Sight};
 const PAGE: usize = 30;
 /// One more than a page shows: whether the next video shares the last one's millisecond decides how the page ends.
 const WANTED: usize = PAGE + 1;
-/// Pages kept ready: about 30 kB each, and 5 kB more for those that were sent compressed.
+/// Pages kept ready: some 20 kB each beside their blocks, and 5 kB more for those that were sent compressed.
 const PAGES_KEPT_MAX: usize = 256;
 /// Of a usual block: from this the cache guesses how many there will be.
-const BLOCK_BYTES: u64 = 9_000;
+const BLOCK_BYTES: u64 = 20_000;
 /// How often a request joins what others are reading before it reads for itself.
 const FLIGHTS_JOINED_MAX: usize = 4;
 
@@ -191,11 +191,11 @@ impl Feed {
     /// The same page, if there are blocks of which it can be made.
     fn composed(&self, order: &Order, before: Option<u64>, wanted: &[VideoId], judge: &Judge<'_>) -> Option<Arc<Page>> {
         let mut blocks = Vec::new();
-        for (ids, range) in order.stretches(before) {
-            let block = self.block(ids).filter(|block| block.is_of(ids) && block.is_good(range.clone(), judge))?;
-            blocks.push((block, range));
+        for stretch in order.stretches(before) {
+            let block = self.block(&stretch).filter(|block| block.is_good(stretch.range.clone(), judge))?;
+            blocks.push((block, stretch.range));
         }
-        let page = Arc::new(Page::of_blocks(wanted, &blocks, judge.begun()).ok()?);
+        let page = Arc::new(Page::of_blocks(wanted, blocks, judge.begun()).ok()?);
         self.keep_page(order, before, &page);
         Some(page)
     }
@@ -207,19 +207,31 @@ impl Feed {
         }
     }
 
-    /// What is kept of these, or of some of them.
-    fn block(&self, ids: &[VideoId]) -> Option<Arc<Block>> {
-        ids.last().and_then(|last| self.blocks.get(last))
+    /// The block that is kept of these.
+    fn block(&self, stretch: &Stretch<'_>) -> Option<Arc<Block>> {
+        // Now and then it is looked for where it is kept, so that it is not taken for one that nobody wants.
+        if let Some(block) = stretch.slot.load().upgrade().filter(|block| !block.is_noted_find()) {
+            return Some(block);
+        }
+        let block = self.any_block(stretch).filter(|block| block.is_of(stretch.ids))?;
+        stretch.slot.store(Arc::downgrade(&block));
+        Some(block)
+    }
+
+    /// The same, or one of other videos that were here.
+    fn any_block(&self, stretch: &Stretch<'_>) -> Option<Arc<Block>> {
+        stretch.ids.last().and_then(|last| self.blocks.get(last))
     }
 
     fn known(&self, stretches: &[Stretch<'_>]) -> Vec<Option<Arc<Block>>> {
-        stretches.iter().map(|(ids, _)| self.block(ids)).collect()
+        stretches.iter().map(|stretch| self.block(stretch).or_else(|| self.any_block(stretch))).collect()
     }
 
-    fn keep_block(&self, block: Block) -> Arc<Block> {
+    fn keep_block(&self, block: Block, stretch: &Stretch<'_>) -> Arc<Block> {
         let block = Arc::new(block);
         if let Some(last) = block.last() {
             self.blocks.insert(last, block.clone());
+            stretch.slot.store(Arc::downgrade(&block));
         }
         block
     }

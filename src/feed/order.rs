@@ -4,8 +4,11 @@
 
 use std::borrow::Cow;
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
+use arc_swap::ArcSwapWeak;
+
+use super::block::Block;
 use super::{PAGE, WANTED};
 use crate::id::VideoId;
 use crate::store::Stamp;
@@ -18,7 +21,7 @@ pub(super) const COMPARED: usize = 64;
 pub(super) const PART: usize = if cfg!(test) { 40 } else { 2_000 };
 
 /// Videos of a block, but of those at the very top. One that changed makes the text of its block be written anew.
-const BLOCK: usize = if cfg!(test) { 4 } else { 16 };
+const BLOCK: usize = if cfg!(test) { 4 } else { 32 };
 /// Pages that begin among so many of the newest are kept ready to be sent.
 const NEAR_TOP: usize = 1_000;
 
@@ -27,8 +30,8 @@ pub(super) struct Order {
     /// As Redis counted in this epoch when all of these were known.
     inserts: u64,
     epoch: u64,
-    /// Newest first; of up to twice [`PART`], so that a new video makes one be written anew and not all. None is empty.
-    parts: Vec<Arc<[VideoId]>>,
+    /// Newest first.
+    parts: Vec<Part>,
     len: usize,
     /// Nothing follows.
     is_whole: bool,
@@ -37,8 +40,27 @@ pub(super) struct Order {
     pub(super) stamp: Stamp,
 }
 
-/// Ids of a block, and which of them are meant.
-pub(super) type Stretch<'a> = (&'a [VideoId], Range<usize>);
+/// Up to twice [`PART`] ids, never none, so that a new video makes one be written anew and not all. To find an id in half a
+/// million by halves is to wait for memory a dozen times; by the last ids of parts and of blocks, which lie together, two or
+/// three times.
+#[derive(Clone)]
+struct Part {
+    last: VideoId,
+    /// Blocks are counted from the end, where a part does not grow.
+    blocks: Arc<[(VideoId, Slot)]>,
+    ids: Arc<[VideoId]>,
+}
+
+/// The block of these ids, as long as it is kept: found along with them, and not as one of all that are kept.
+pub(super) type Slot = ArcSwapWeak<Block>;
+
+/// Some of a block.
+pub(super) struct Stretch<'a> {
+    /// Of all of it.
+    pub(super) ids: &'a [VideoId],
+    pub(super) slot: &'a Slot,
+    pub(super) range: Range<usize>,
+}
 
 /// Where a page lies.
 pub(super) enum Place<'a> {
@@ -93,26 +115,27 @@ impl Order {
     pub(super) fn place(&self, before: Option<u64>) -> Place<'_> {
         let (first, start) = self.find(before);
         let Some(part) = self.parts.get(first) else { return self.at_end(Cow::Borrowed(&[])) };
-        match part.get(start..start + WANTED) {
+        match part.ids.get(start..start + WANTED) {
             Some(wanted) => Place::At(Cow::Borrowed(wanted)),
             None => {
-                let rest = self.parts[first..].iter().flat_map(|part| part.iter().copied()).skip(start);
+                let rest = self.parts[first..].iter().flat_map(|part| part.ids.iter().copied()).skip(start);
                 self.at_end(rest.take(WANTED).collect())
             }
         }
     }
 
-    /// In which blocks that page lies. They are counted from the end of each part, where it does not grow.
+    /// In which blocks that page lies.
     pub(super) fn stretches(&self, before: Option<u64>) -> Vec<Stretch<'_>> {
-        let (mut part, mut start) = self.find(before);
+        let (mut place, mut start) = self.find(before);
         let (mut lacking, mut stretches) = (PAGE, Vec::new());
-        while let Some(ids) = self.parts.get(part).filter(|_| lacking > 0) {
-            let end = ids.len() - (ids.len() - 1 - start) / BLOCK * BLOCK;
-            let block = end.saturating_sub(BLOCK);
+        while let Some(part) = self.parts.get(place).filter(|_| lacking > 0) {
+            let number = part.block_at(start);
+            let Range { start: first, end } = part.block(number);
             let taken = lacking.min(end - start);
-            stretches.push((&ids[block..end], start - block..start - block + taken));
+            let range = start - first..start - first + taken;
+            stretches.push(Stretch { ids: &part.ids[first..end], slot: &part.blocks[number].1, range });
             lacking -= taken;
-            (part, start) = if end == ids.len() { (part + 1, 0) } else { (part, end) };
+            (place, start) = if end == part.ids.len() { (place + 1, 0) } else { (place, end) };
         }
         stretches
     }
@@ -126,8 +149,8 @@ impl Order {
     /// The part, and the place in it, of the newest id below `before`; past the last part there is none.
     fn find(&self, before: Option<u64>) -> (usize, usize) {
         let Some(before) = before else { return (0, 0) };
-        let part = self.parts.partition_point(|part| last(part).0 >= before);
-        (part, self.parts.get(part).map_or(0, |part| part.partition_point(|id| id.0 >= before)))
+        let part = self.parts.partition_point(|part| part.last.0 >= before);
+        (part, self.parts.get(part).map_or(0, |part| part.find(before)))
     }
 
     fn at_end<'a>(&self, wanted: Cow<'a, [VideoId]>) -> Place<'a> {
@@ -137,9 +160,9 @@ impl Order {
     /// With new ids: these belong into its newest parts.
     fn with(mut self, new: &[VideoId], most: usize) -> Order {
         let Some(oldest) = new.iter().min() else { return self };
-        let changed = (self.parts.partition_point(|part| last(part) > *oldest) + 1).min(self.parts.len());
+        let changed = (self.parts.partition_point(|part| part.last > *oldest) + 1).min(self.parts.len());
         let mut ids: Vec<VideoId> =
-            self.parts[..changed].iter().flat_map(|part| part.iter()).chain(new).copied().collect();
+            self.parts[..changed].iter().flat_map(|part| part.ids.iter()).chain(new).copied().collect();
         // Stable, as that makes use of runs that are in order.
         ids.sort_by(|one, other| other.cmp(one));
         self.parts.splice(..changed, split(&ids));
@@ -151,20 +174,20 @@ impl Order {
         while self.len > most
             && let Some(part) = self.parts.pop()
         {
-            let rest = part.len().saturating_sub(self.len - most);
-            self.len -= part.len() - rest;
-            self.parts.extend((rest > 0).then(|| part[..rest].into()));
+            let rest = part.ids.len().saturating_sub(self.len - most);
+            self.len -= part.ids.len() - rest;
+            self.parts.extend(Part::of(&part.ids[..rest]));
             self.is_whole = false;
         }
         self
     }
 
     fn ids(&self) -> impl Iterator<Item = VideoId> {
-        self.parts.iter().flat_map(|part| part.iter().copied())
+        self.parts.iter().flat_map(|part| part.ids.iter().copied())
     }
 
     fn oldest(&self) -> Option<VideoId> {
-        self.parts.last().map(|part| last(part))
+        self.parts.last().map(|part| part.last)
     }
 
     /// Whether all ids from this one on are known.
@@ -173,8 +196,8 @@ impl Order {
     }
 
     fn has(&self, id: VideoId) -> bool {
-        let part = self.parts.get(self.parts.partition_point(|part| last(part) > id));
-        part.is_some_and(|part| part.binary_search_by(|kept| id.cmp(kept)).is_ok())
+        let (part, place) = self.find(Some(id.0 + 1));
+        self.parts.get(part).is_some_and(|part| part.ids[place] == id)
     }
 }
 
@@ -186,13 +209,35 @@ pub(super) struct Below {
     reading: Arc<()>,
 }
 
-fn split(ids: &[VideoId]) -> Vec<Arc<[VideoId]>> {
-    // One that is just full takes as many more before it is split.
-    if ids.len() <= 2 * PART { ids.chunks(2 * PART) } else { ids.chunks(PART) }.map(Arc::from).collect()
+impl Part {
+    /// `None` without ids.
+    fn of(ids: &[VideoId]) -> Option<Part> {
+        let ends = ids.rchunks(BLOCK).filter_map(|block| block.last().copied()).rev();
+        let blocks = ends.map(|end| (end, Slot::new(Weak::new()))).collect();
+        Some(Part { last: *ids.last()?, blocks, ids: ids.into() })
+    }
+
+    /// The place of the newest id below `before`; its last id is.
+    fn find(&self, before: u64) -> usize {
+        let block = self.block(self.blocks.partition_point(|(end, _)| end.0 >= before));
+        block.start + self.ids[block].partition_point(|id| id.0 >= before)
+    }
+
+    /// In which block this place is.
+    fn block_at(&self, place: usize) -> usize {
+        self.blocks.len() - 1 - (self.ids.len() - 1 - place) / BLOCK
+    }
+
+    /// The places of a block.
+    fn block(&self, number: usize) -> Range<usize> {
+        let end = self.ids.len() - (self.blocks.len() - 1 - number) * BLOCK;
+        end.saturating_sub(BLOCK)..end
+    }
 }
 
-fn last(part: &[VideoId]) -> VideoId {
-    part.last().copied().unwrap_or(VideoId(0))
+fn split(ids: &[VideoId]) -> Vec<Part> {
+    // One that is just full takes as many more before it is split.
+    if ids.len() <= 2 * PART { ids.chunks(2 * PART) } else { ids.chunks(PART) }.filter_map(Part::of).collect()
 }
 
 #[cfg(test)]

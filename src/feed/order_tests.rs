@@ -108,8 +108,8 @@ proptest! {
                     Place::At(wanted) => {
                         prop_assert_eq!(&wanted[..], kept.below(Some(before), WANTED));
                         let stretches = order.stretches(Some(before));
-                        prop_assert!(stretches.iter().all(|(block, _)| block.len() <= BLOCK));
-                        let shown = stretches.into_iter().flat_map(|(block, range)| &block[range]);
+                        prop_assert!(stretches.iter().all(|stretch| stretch.ids.len() <= BLOCK));
+                        let shown = stretches.into_iter().flat_map(|stretch| &stretch.ids[stretch.range]);
                         prop_assert!(shown.eq(wanted.iter().take(PAGE)));
                     }
                     // One that has all there is may not know it yet.
@@ -143,7 +143,7 @@ fn a_video_more_leaves_all_blocks_but_the_newest_as_they_are() {
     kept.insert(101, 1_000);
     let later = order.told(&kept.answer(COMPARED), 1_000, stamp()).unwrap();
     let blocks = |order: &Order, before: Option<u64>| {
-        order.stretches(before).into_iter().map(|(block, _)| block.to_vec()).collect::<Vec<_>>()
+        order.stretches(before).into_iter().map(|stretch| stretch.ids.to_vec()).collect::<Vec<_>>()
     };
     let (before, after) = (blocks(&order, None), blocks(&later, None));
     assert_eq!((&after[0][..], &after[1..PAGE / BLOCK]), (&[VideoId(101)][..], &before[..PAGE / BLOCK - 1]));
@@ -160,7 +160,7 @@ fn what_redis_keeps_no_more_stays() {
         order = order.told(&kept.answer(COMPARED), 1_000, stamp()).unwrap();
         assert_eq!((order.ids().next(), order.len, order.is_whole), (Some(VideoId(id)), id as usize, true));
     }
-    assert!(order.parts.iter().all(|part| (1..=2 * PART).contains(&part.len())) && order.parts.len() < 20);
+    assert!(order.parts.iter().all(|part| (1..=2 * PART).contains(&part.ids.len())) && order.parts.len() < 20);
 }
 
 #[test]

@@ -23,8 +23,10 @@ const CLOCK_SKEW_MS: i64 = 5_000;
 pub struct Page {
     /// What the order puts here, and the id that follows.
     pub(super) wanted: Vec<VideoId>,
-    /// Those that are visible, and where their flags stand in the text.
+    /// Of cards: those that are visible, and where their flags stand in the text.
     videos: Vec<(Basis, Places)>,
+    /// Of blocks: each stretch, and where it stands in the text.
+    stretches: Vec<(Filled, usize)>,
     /// All of it was good for a request of this time.
     looked_at: Instant,
     text: Bytes,
@@ -34,50 +36,68 @@ pub struct Page {
 
 impl Page {
     pub(super) fn empty() -> Result<Page> {
-        Page::new(&[], Instant::now(), |writer| writer.array(VIDEO_LIST, [], |_, ()| Ok(())).map(|()| Vec::new()))
+        Page::new(&[], Instant::now(), |page, writer| writer.array(VIDEO_LIST, &page.wanted, |_, _| Ok(())))
     }
 
     /// Of those of `wanted` that `sight` has seen, signed out, and that are visible.
     pub(super) fn of(wanted: &[VideoId], sight: &Sight<'_>, media_base: &str) -> Result<Page> {
-        Page::new(wanted, sight.begun(), |writer| writer.videos(media_base, sight, shown(wanted)))
+        Page::new(wanted, sight.begun(), |page, writer| {
+            page.videos = writer.videos(media_base, sight, shown(wanted))?;
+            Ok(())
+        })
     }
 
     /// The same, of blocks that were good for a request of `looked_at`.
-    pub(super) fn of_blocks(wanted: &[VideoId], blocks: &[Filled], looked_at: Instant) -> Result<Page> {
-        Page::new(wanted, looked_at, |writer| {
-            let mut videos = Vec::with_capacity(PAGE);
-            writer.array(VIDEO_LIST, blocks, |writer, (block, range)| {
-                block.copy(range.clone(), writer, |basis, places| videos.push((basis, places)));
+    pub(super) fn of_blocks(wanted: &[VideoId], stretches: Vec<Filled>, looked_at: Instant) -> Result<Page> {
+        Page::new(wanted, looked_at, |page, writer| {
+            writer.array(VIDEO_LIST, stretches, |writer, (block, range)| {
+                let at = writer.text.len();
+                writer.text.extend_from_slice(block.text(range.clone()));
+                page.stretches.push(((block, range), at));
                 Ok(())
-            })?;
-            Ok(videos)
+            })
         })
     }
 
     fn new(
         wanted: &[VideoId],
         looked_at: Instant,
-        write: impl FnOnce(&mut Writer) -> Result<Vec<(Basis, Places)>>,
+        write: impl FnOnce(&mut Page, &mut Writer) -> Result<()>,
     ) -> Result<Page> {
         let (last, following) = (shown(wanted).last(), wanted.get(PAGE));
         let next_time = last.map_or(0, |last| next_time(*last, following.copied(), view::now_ms()));
+        let mut page = Page {
+            wanted: wanted.to_vec(),
+            videos: Vec::new(),
+            stretches: Vec::new(),
+            looked_at,
+            text: Bytes::new(),
+            etag: String::new(),
+            gzip: OnceLock::new(),
+        };
         let mut writer = Writer::begin(shown(wanted).len() * VIDEO_BYTES);
-        let videos = write(&mut writer)?;
+        write(&mut page, &mut writer)?;
         writer.number(r#","next_time":"#, next_time);
-        let text = writer.end();
+        page.text = writer.end().into();
         // The same text has the same tag on every server and in every generation. Weak: one tag for the plain text and for
         // the compressed one.
-        let etag = format!("W/\"{:016x}\"", xxh3_64(&text));
-        Ok(Page { wanted: wanted.to_vec(), videos, looked_at, text: text.into(), etag, gzip: OnceLock::new() })
+        page.etag = format!("W/\"{:016x}\"", xxh3_64(&page.text));
+        Ok(page)
     }
 
     /// Whether its videos tell when it changes: what is not visible does not.
     pub(super) fn is_lasting(&self) -> bool {
-        self.videos.len() == shown(&self.wanted).len()
+        self.videos().count() == shown(&self.wanted).len()
     }
 
     pub(super) fn is_good(&self, judge: &Judge<'_>) -> bool {
         self.videos.iter().all(|(basis, _)| basis.is_good_at(judge, self.looked_at))
+            && self.stretches.iter().all(|((block, range), _)| block.is_good_at(range.clone(), judge, self.looked_at))
+    }
+
+    fn videos(&self) -> impl Iterator<Item = (Basis, Places)> {
+        let of_blocks = self.stretches.iter().flat_map(|((block, range), at)| block.videos(range.clone(), *at));
+        self.videos.iter().copied().chain(of_blocks)
     }
 
     /// For those who are not signed in.
@@ -102,9 +122,9 @@ impl Page {
 
     /// In the eyes of a viewer. One round trip, or none.
     pub async fn text_for(&self, sight: &mut Sight<'_>) -> Result<Bytes> {
-        sight.see_flags(self.videos.iter().map(|(basis, _)| *basis)).await?;
+        sight.see_flags(self.videos().map(|(basis, _)| basis)).await?;
         let mut text = self.text.to_vec();
-        for (basis, places) in &self.videos {
+        for (basis, places) in self.videos() {
             places.set(&mut text, sight.likes(basis.id), sight.follows(basis.author));
         }
         Ok(text.into())

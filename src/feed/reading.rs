@@ -110,18 +110,19 @@ impl Feed {
         let lacking = lacking(stretches, &known, sight.judge());
         sight.see(&lacking, &[]).await?;
         let mut blocks = Vec::new();
-        for ((ids, range), known) in stretches.iter().zip(known) {
+        for (stretch, known) in stretches.iter().zip(known) {
+            let ids = stretch.ids;
             let is_whole = |block: &Arc<Block>| block.is_of(ids) && !ids.iter().any(|id| lacking.contains(id));
             let block = match known {
                 Some(block) if is_whole(&block) => block,
                 known => match Block::of(ids, known.as_deref(), &lacking, &sight, &self.media_base)? {
-                    Some(block) => self.keep_block(block),
+                    Some(block) => self.keep_block(block, stretch),
                     None => return self.complete(wanted, sight).await,
                 },
             };
-            blocks.push((block, range.clone()));
+            blocks.push((block, stretch.range.clone()));
         }
-        Page::of_blocks(wanted, &blocks, sight.begun()).map(Arc::new)
+        Page::of_blocks(wanted, blocks, sight.begun()).map(Arc::new)
     }
 
     /// The page of exactly these videos: reads what the cards lack, in one trip for the videos and the authors that are

@@ -10,7 +10,7 @@ use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 
 use super::listed::{ListCache, PAGE_BYTES};
-use super::marks::{Judge, Marks, Stamp};
+use super::marks::{Common, Generation, Judge, Marks, Stamp};
 use super::user::UserRecord;
 use super::viewer::{self, SETS_BYTES, ViewerSets};
 use crate::error::Result;
@@ -134,9 +134,35 @@ impl Basis {
         judge.is_good(self.id.0, &self.stamp) && self.shows_author(judge)
     }
 
+    /// What the stamps of many have in common.
+    pub fn common<'a>(bases: impl IntoIterator<Item = &'a Basis>) -> Option<Common> {
+        Common::of(bases.into_iter().flat_map(|basis| [basis.stamp, basis.author_stamp]))
+    }
+
     /// Whether the author is as the text shows him.
     pub(super) fn shows_author(&self, judge: &Judge<'_>) -> bool {
         judge.is_good(self.author.0, &self.author_stamp)
+    }
+}
+
+/// Of a [`Basis`] what is looked at most. Where many are looked at it counts how many lines of memory they take.
+pub struct Brief {
+    pub id: VideoId,
+    author: UserId,
+    generation: Generation,
+    author_generation: Generation,
+}
+
+impl Brief {
+    pub fn of(basis: &Basis) -> Brief {
+        let (generation, author_generation) = (basis.stamp.generation(), basis.author_stamp.generation());
+        Brief { id: basis.id, author: basis.author, generation, author_generation }
+    }
+
+    /// Whether the text may be shown, if the judge vouches for what is common to the stamps; `false` if that is not all
+    /// there is to it.
+    pub fn is_untouched(&self, judge: &Judge<'_>) -> bool {
+        judge.is_untouched(self.id.0, self.generation) && judge.is_untouched(self.author.0, self.author_generation)
     }
 }
 

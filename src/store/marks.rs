@@ -26,8 +26,8 @@ const TOLD: u64 = 1 << 32;
 
 /// Numbers for each id, raised *after* the id's entity was changed. Who takes them *before* he asks Redis, and finds them
 /// the same later, has seen every change that they were raised for by then.
-#[derive(Debug, Clone, Copy)]
-struct Generation(u64);
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Generation(u64);
 
 impl Generation {
     fn shows_changed(self, present: Generation) -> bool {
@@ -164,6 +164,30 @@ impl Stamp {
     pub fn is_later_than(&self, other: &Stamp) -> bool {
         self.asked_at > other.asked_at
     }
+
+    pub fn generation(&self) -> Generation {
+        self.generation
+    }
+}
+
+/// What is common to many stamps: where it is vouched for, of each of them only its generation is to be looked at.
+#[derive(Clone, Copy)]
+pub struct Common {
+    oldest: Instant,
+    admission: u64,
+}
+
+impl Common {
+    /// `None` of none, and where they were not all asked through one admission.
+    pub fn of(stamps: impl IntoIterator<Item = Stamp>) -> Option<Common> {
+        let mut stamps = stamps.into_iter();
+        let first = stamps.next()?;
+        let common = Common { oldest: first.asked_at, admission: first.admission };
+        stamps.try_fold(common, |common, stamp| {
+            let oldest = common.oldest.min(stamp.asked_at);
+            (stamp.admission == common.admission).then_some(Common { oldest, ..common })
+        })
+    }
 }
 
 impl Marks {
@@ -236,12 +260,23 @@ impl Judge<'_> {
         shows_own && (stamp.asked_at + self.marks.age_max >= self.begun || self.is_vouched(stamp, present))
     }
 
+    /// Whether what was stamped so is good as far as it is [`Judge::is_untouched`].
+    pub fn vouches_for(&self, common: &Common) -> bool {
+        self.vouches(common.admission, common.oldest)
+    }
+
+    /// Whether an entity is of this generation still.
+    pub fn is_untouched(&self, id: u64, generation: Generation) -> bool {
+        self.marks.generations.get(id) == generation
+    }
+
     fn is_vouched(&self, stamp: &Stamp, present: Generation) -> bool {
-        self.vouched.is_some_and(|vouched| {
-            vouched.admission == stamp.admission
-                && vouched.since <= stamp.asked_at
-                && stamp.generation.shows_told(present)
-        })
+        self.vouches(stamp.admission, stamp.asked_at) && stamp.generation.shows_told(present)
+    }
+
+    /// Whether nothing that was asked then and there has changed unmarked.
+    fn vouches(&self, admission: u64, asked_at: Instant) -> bool {
+        self.vouched.is_some_and(|vouched| vouched.admission == admission && vouched.since <= asked_at)
     }
 }
 

@@ -44,6 +44,34 @@ fn what_redis_tells_counts_for_what_is_old_only() {
 }
 
 #[test]
+fn what_is_common_to_stamps_is_vouched_for_if_each_of_them_is() {
+    let marks = Marks::new(AGE_MAX);
+    let (former, present) = (admission(1), admission(1));
+    let early = marks.stamp(ID, &present);
+    let vigil = Arc::new(Vigil::begin(&present));
+    marks.watched_by(Some(vigil.clone()));
+    let (stamp, of_former) = (marks.stamp(ID, &present), marks.stamp(ID, &former));
+    let later_stamp = marks.stamp(ID + 1, &present);
+    vigil.confirm(0, later());
+    let is_vouched_for = |stamps: &[Stamp]| {
+        let common = Common::of(stamps.iter().copied());
+        common.map(|common| marks.judge(later()).vouches_for(&common))
+    };
+    assert_eq!(is_vouched_for(&[stamp, later_stamp]), Some(true));
+    assert_eq!(is_vouched_for(&[later_stamp, early]), Some(false), "one of them is from before the watch");
+    assert_eq!(is_vouched_for(&[of_former]), Some(false));
+    assert_eq!(is_vouched_for(&[stamp, of_former]), None);
+    assert_eq!(is_vouched_for(&[]), None);
+    let is_untouched = |stamp: &Stamp| marks.judge(later()).is_untouched(ID, stamp.generation());
+    assert!(is_untouched(&stamp));
+    marks.tell(ID);
+    assert!(!is_untouched(&stamp));
+    let told = marks.stamp(ID, &present);
+    marks.changed([ID]);
+    assert!(!is_untouched(&told) && is_untouched(&marks.stamp(ID, &present)));
+}
+
+#[test]
 fn a_watch_vouches_for_its_own_admission_and_its_own_time() {
     let marks = Marks::new(AGE_MAX);
     let (former, present) = (admission(1), admission(1));

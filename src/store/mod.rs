@@ -39,7 +39,7 @@ pub use admitted::{Admission, Admitted, Doubt, Head, NodeRun};
 pub use cards::Cards;
 pub use client::{Address, Client, Command};
 pub use fault::Fault;
-pub use marks::{Judge, Marks, Stamp};
+pub use marks::{Common, Judge, Marks, Stamp};
 pub use reply::Reply;
 pub use run::{Home, Run};
 pub use script::load_all as load_scripts;
