@@ -44,31 +44,15 @@ fn what_redis_tells_counts_for_what_is_old_only() {
 }
 
 #[test]
-fn what_is_common_to_stamps_is_vouched_for_if_each_of_them_is() {
-    let marks = Marks::new(AGE_MAX);
-    let (former, present) = (admission(1), admission(1));
-    let early = marks.stamp(ID, &present);
-    let vigil = Arc::new(Vigil::begin(&present));
-    marks.watched_by(Some(vigil.clone()));
-    let (stamp, of_former) = (marks.stamp(ID, &present), marks.stamp(ID, &former));
-    let later_stamp = marks.stamp(ID + 1, &present);
-    vigil.confirm(0, later());
-    let is_vouched_for = |stamps: &[Stamp]| {
-        let common = Common::of(stamps.iter().copied());
-        common.map(|common| marks.judge(later()).vouches_for(&common))
-    };
-    assert_eq!(is_vouched_for(&[stamp, later_stamp]), Some(true));
-    assert_eq!(is_vouched_for(&[later_stamp, early]), Some(false), "one of them is from before the watch");
-    assert_eq!(is_vouched_for(&[of_former]), Some(false));
-    assert_eq!(is_vouched_for(&[stamp, of_former]), None);
-    assert_eq!(is_vouched_for(&[]), None);
+fn what_anyone_changed_is_touched() {
+    let (marks, admission) = (Marks::new(AGE_MAX), admission(1));
     let is_untouched = |stamp: &Stamp| marks.judge(later()).is_untouched(ID, stamp.generation());
-    assert!(is_untouched(&stamp));
-    marks.tell(ID);
-    assert!(!is_untouched(&stamp));
-    let told = marks.stamp(ID, &present);
-    marks.changed([ID]);
-    assert!(!is_untouched(&told) && is_untouched(&marks.stamp(ID, &present)));
+    for change in [&(|| marks.tell(ID)) as &dyn Fn(), &|| marks.changed([ID])] {
+        let stamp = marks.stamp(ID, &admission);
+        assert!(is_untouched(&stamp));
+        change();
+        assert!(!is_untouched(&stamp));
+    }
 }
 
 #[test]
@@ -82,6 +66,13 @@ fn a_watch_vouches_for_its_own_admission_and_its_own_time() {
     vigil.confirm(0, later());
     let is_good = |stamp| marks.judge(later()).is_good(ID, stamp);
     assert_eq!([&early, &of_former, &stamp].map(is_good), [false, false, true]);
+    let are_vouched_for = |stamps: &[Stamp]| {
+        let common = Common::of(stamps.iter().copied());
+        common.map(|common| marks.judge(later()).vouches_for(&common))
+    };
+    assert_eq!(are_vouched_for(&[stamp, marks.stamp(ID + 1, &present)]), Some(true));
+    assert_eq!(are_vouched_for(&[stamp, early]), Some(false));
+    assert_eq!([&[of_former][..], &[stamp, of_former], &[]].map(are_vouched_for), [Some(false), None, None]);
     assert!(!marks.judge(later() + AGE_MAX * 2).is_good(ID, &stamp), "the confirmation is old, too");
     marks.watched_by(None);
     assert!(!is_good(&stamp));
