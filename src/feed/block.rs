@@ -1,4 +1,4 @@
-//! Texts of neighbours in the order, in one piece: a page of any age is stretches of two blocks or so, copied. Put together
+//! Texts of neighbours in the order, in one piece: a page of any age is stretches of two or three blocks, copied. Put together
 //! from thirty cards it is as many places of memory, and more to find them, each some waiting where a world is large.
 //! (Named after the blocks of the databases: what is next to each other is kept, found and read as one.)
 

@@ -67,7 +67,7 @@ const WANTED: usize = PAGE + 1;
 /// Pages kept ready: some 20 kB each beside their blocks, and 5 kB more for those that were sent compressed.
 const PAGES_KEPT_MAX: usize = 256;
 /// Of a usual block: from this the cache guesses how many there will be.
-const BLOCK_BYTES: u64 = 20_000;
+const BLOCK_BYTES: u64 = 10_000;
 /// How often a request joins what others are reading before it reads for itself.
 const FLIGHTS_JOINED_MAX: usize = 4;
 

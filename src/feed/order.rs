@@ -21,7 +21,7 @@ pub(super) const COMPARED: usize = 64;
 pub(super) const PART: usize = if cfg!(test) { 40 } else { 2_000 };
 
 /// Videos of a block, but of those at the very top. One that changed makes the text of its block be written anew.
-const BLOCK: usize = if cfg!(test) { 4 } else { 32 };
+const BLOCK: usize = if cfg!(test) { 4 } else { 16 };
 /// Pages that begin among so many of the newest are kept ready to be sent.
 const NEAR_TOP: usize = 1_000;
 

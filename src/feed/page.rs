@@ -36,7 +36,7 @@ pub struct Page {
 
 impl Page {
     pub(super) fn empty() -> Result<Page> {
-        Page::new(&[], Instant::now(), |page, writer| writer.array(VIDEO_LIST, &page.wanted, |_, _| Ok(())))
+        Page::new(&[], Instant::now(), |_, writer| writer.array(VIDEO_LIST, [], |_, ()| Ok(())))
     }
 
     /// Of those of `wanted` that `sight` has seen, signed out, and that are visible.
