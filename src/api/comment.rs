@@ -1,7 +1,5 @@
 //! Comments.
 
-use std::sync::Arc;
-
 use serde::Serialize;
 
 use super::list::Page;
@@ -11,8 +9,9 @@ use crate::feed::writer::{USER_BYTES, Writer};
 use crate::http::{Request, TextKind, check_text, format_date};
 use crate::id::{UserId, VideoId};
 use crate::model::CommentRecord;
+use crate::store::comment::{self as store, Comment, Comments};
 use crate::store::seen::SeenUser;
-use crate::store::{Sight, Timeline, comment as store};
+use crate::store::{List, Sight, Timeline};
 
 /// What a failed action shows.
 #[derive(Serialize, Default)]
@@ -70,7 +69,8 @@ pub(super) async fn action(service: &Service, request: &mut Request) -> Result<V
 fn answer(service: &Service, comment: &CommentRecord, author: &SeenUser<'_>) -> Result<Vec<u8>> {
     let mut writer = Writer::begin(USER_BYTES + COMMENT_BYTES);
     writer.raw(r#","comment":"#);
-    write(&mut writer, service, comment, author)?;
+    begin(&mut writer, comment.id, author)?;
+    end(&mut writer, service, comment)?;
     Ok(writer.end())
 }
 
@@ -82,24 +82,52 @@ pub(super) async fn list(service: &Service, request: &mut Request) -> Result<Vec
     let run = service.slot.run()?;
 
     let mut sight = Sight::begin(&service.cards, &run, viewer);
-    let comments: Arc<[CommentRecord]> = sight.list(&page.list(Timeline::Comments(video))).await?;
-    let (comments, more) = page.cut(&comments, |comment| comment.id);
+    let list = &page.list(Timeline::Comments(video));
+    let kept = match sight.kept(list) {
+        Some(kept) => kept,
+        None => read(service, &mut sight, list).await?,
+    };
+    let (comments, more) = page.cut(kept.all(), |comment| comment.id);
     let authors: Vec<UserId> = comments.iter().map(|comment| comment.user).collect();
     sight.see(&[], &authors).await?;
     let mut writer = Writer::begin(comments.len() * (USER_BYTES + COMMENT_BYTES));
     writer.array(r#","comment_list":"#, comments, |writer, comment| {
         let author = sight.user(comment.user);
         let author = author.ok_or_else(|| Error::internal(format!("comment {} has no author", comment.id)))?;
-        write(writer, service, comment, &author)
+        begin(writer, comment.id, &author)?;
+        writer.text.extend_from_slice(kept.text(comment));
+        Ok(())
     })?;
     more.write(&mut writer);
     Ok(writer.end())
 }
 
-fn write(writer: &mut Writer, service: &Service, comment: &CommentRecord, author: &SeenUser<'_>) -> Result<()> {
-    writer.number(r#"{"id":"#, comment.id);
+/// Reads a page, and keeps it.
+async fn read(service: &Service, sight: &mut Sight<'_>, list: &List) -> Result<Comments> {
+    let stamp = sight.stamp_of(list);
+    let records = store::page(sight, list).await?;
+    // One that is ahead of the clock is shown with another time later on.
+    let lasts = records.first().is_none_or(|newest| view::has_come(newest.id));
+    let mut texts = Writer::bare(records.len() * COMMENT_BYTES);
+    let mut comments = Vec::with_capacity(records.len());
+    for record in &records {
+        let start = texts.text.len();
+        end(&mut texts, service, record)?;
+        comments.push(Comment { id: record.id, user: record.user, text: start..texts.text.len() });
+    }
+    let comments = Comments::new(stamp, comments, &texts.text);
+    Ok(if lasts { sight.keep(list, comments) } else { comments })
+}
+
+/// Up to what is kept of it.
+fn begin(writer: &mut Writer, id: u64, author: &SeenUser<'_>) -> Result<()> {
+    writer.number(r#"{"id":"#, id);
     writer.raw(r#","user":"#);
-    writer.user(author)?;
+    writer.user(author)
+}
+
+/// The rest, which never changes.
+fn end(writer: &mut Writer, service: &Service, comment: &CommentRecord) -> Result<()> {
     writer.string(r#","content":"#, &comment.text)?;
     // `2023-04-05 22:29:01`
     let create_date = format_date(view::shown_ms(comment.id), service.config.utc_offset);

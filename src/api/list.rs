@@ -10,8 +10,8 @@ use crate::archive::edges;
 use crate::error::Result;
 use crate::feed::writer::Writer;
 use crate::http::Params;
-use crate::model::{Entry, Order};
-use crate::store::{List, Run, Sight, Timeline, order};
+use crate::model::Order;
+use crate::store::{Entries, List, Run, Sight, Timeline, order};
 
 /// The page that is asked for: `limit` entries below `cursor`; without these, the newest `list_max`.
 pub(super) struct Page {
@@ -49,7 +49,7 @@ pub(super) async fn entries(
     sight: &mut Sight<'_>,
     order: Order,
     page: &Page,
-) -> Result<Arc<[Entry]>> {
+) -> Result<Entries> {
     let list = &page.list(order.timeline());
     if let Some(kept) = sight.kept(list) {
         return Ok(kept);
@@ -75,7 +75,7 @@ pub(super) async fn entries(
         }
     }
     entries.truncate(list.limit);
-    Ok(sight.keep(list, stamp, entries))
+    Ok(sight.keep(list, Entries::new(stamp, &entries)))
 }
 
 /// Whether and where a list goes on.

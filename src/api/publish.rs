@@ -1,7 +1,5 @@
 //! Publishing a video, and a user's videos.
 
-use std::sync::Arc;
-
 use bytes::Bytes;
 use tokio::sync::OwnedSemaphorePermit;
 
@@ -11,7 +9,6 @@ use crate::error::{Code, Error, Result};
 use crate::http::{FileSink, Params, Request, TextKind, answer, check_text, read_upload};
 use crate::id::UserId;
 use crate::media::Draft;
-use crate::model::Entry;
 use crate::store::{Marks, Sight, Timeline};
 use crate::sync::publish as sync;
 
@@ -70,7 +67,7 @@ pub(super) async fn list(service: &Service, request: &mut Request) -> Result<Vec
     let run = service.slot.run()?;
 
     let mut sight = Sight::begin(&service.cards, &run, Some(viewer));
-    let works: Arc<[Entry]> = sight.list(&page.list(Timeline::Works(user))).await?;
+    let works = sight.list(&page.list(Timeline::Works(user))).await?;
     let (works, more) = page.cut(&works, |entry| entry.place);
     view::videos(service, &mut sight, works, more).await
 }

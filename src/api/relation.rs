@@ -1,14 +1,12 @@
 //! Follows and friends.
 
-use std::sync::Arc;
-
 use super::list::{self, Page};
 use super::{Service, view};
 use crate::error::{Code, Result};
 use crate::feed::writer::{USER_BYTES, Writer};
 use crate::http::{Request, answer};
 use crate::id::UserId;
-use crate::model::{Entry, Order};
+use crate::model::Order;
 use crate::store::{Sight, Timeline, message, relation as store};
 
 /// What most messages take beside their sender.
@@ -53,7 +51,7 @@ pub(super) async fn friends(service: &Service, request: &mut Request) -> Result<
     let run = service.slot.run()?;
 
     let mut sight = Sight::begin(&service.cards, &run, Some(viewer));
-    let friends: Arc<[Entry]> = sight.list(&page.list(Timeline::Friends(viewer))).await?;
+    let friends = sight.list(&page.list(Timeline::Friends(viewer))).await?;
     let (friends, more) = page.cut(&friends, |entry| entry.place);
     let ids: Vec<UserId> = friends.iter().map(|entry| UserId(entry.id)).collect();
     sight.see(&[], &ids).await?;

@@ -3,7 +3,7 @@
 use super::Service;
 use super::list::More;
 use crate::error::Result;
-pub(super) use crate::feed::view::shown_ms;
+pub(super) use crate::feed::view::{has_come, shown_ms};
 use crate::feed::writer::{USER_BYTES, VIDEO_BYTES, Writer};
 use crate::id::{UserId, VideoId};
 use crate::model::Entry;

@@ -77,8 +77,8 @@ impl Block {
             }
             let Some(seen) = sight.video(*id)? else { return Ok(None) };
             let places = match seen.shape {
-                Shape::Written(text) => writer.copy(text),
-                Shape::Author(text, author) => writer.copy(&text::by_author(text, author)?),
+                Shape::Written(text) => writer.copy(&text),
+                Shape::Author(text, author) => writer.copy(&text::by_author(&text, author)?),
                 Shape::Told(video, author) => writer.copy(&text::video(media_base, video, author)?),
             };
             note(start, seen.basis, places.moved(0, start));

@@ -76,7 +76,7 @@ pub struct Feed {
     /// The newest ones, by their first video.
     pages: Cache<VideoId, Arc<Page>>,
     /// By their last video.
-    blocks: CacheOf<VideoId, Block>,
+    blocks: CacheOf<VideoId, Arc<Block>>,
     flights: Flights,
     /// Whether somebody reads more of the order.
     is_growing: AtomicBool,

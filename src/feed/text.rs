@@ -3,6 +3,8 @@
 
 use std::ops::Range;
 
+use smallvec::SmallVec;
+
 use super::view;
 use super::writer::{USER_BYTES, VIDEO_BYTES, Writer};
 use crate::error::Result;
@@ -21,11 +23,11 @@ pub(super) fn user(user: &UserRecord) -> Result<UserText> {
     writer.number(r#","work_count":"#, user.works);
     writer.number(r#","favorite_count":"#, user.favorites);
     writer.raw(r#","avatar":"","background_image":"","signature":"""#);
-    Ok(UserText { bytes: writer.text.into(), is_follow })
+    Ok(UserText { bytes: SmallVec::from_slice(&writer.text), is_follow })
 }
 
 /// `media_base`: public base of media addresses, without a slash at its end.
-pub(super) fn video(media_base: &str, video: &CountedVideo, author: &UserCard) -> Result<VideoText> {
+pub(super) fn video(media_base: &str, video: &CountedVideo, author: &UserCard) -> Result<VideoText<'static>> {
     let mut writer = Writer::bare(VIDEO_BYTES);
     let record = &video.record;
     writer.number(r#"{"id":"#, record.id.0);
@@ -54,7 +56,7 @@ fn write_author(writer: &mut Writer, author: &UserCard) -> Result<(Range<usize>,
 }
 
 /// The same video, its author as he is now.
-pub(super) fn by_author(text: &VideoText, author: &UserCard) -> Result<VideoText> {
+pub(super) fn by_author(text: &VideoText<'_>, author: &UserCard) -> Result<VideoText<'static>> {
     let mut writer = Writer::bare(text.bytes.len() + USER_BYTES);
     writer.text.extend_from_slice(&text.bytes[..text.author.start]);
     let (author, is_follow) = write_author(&mut writer, author)?;
@@ -116,8 +118,8 @@ mod tests {
         })
     }
 
-    fn read(text: &VideoText, is_liked: bool, is_followed: bool) -> Value {
-        let mut bytes = text.bytes.clone();
+    fn read(text: &VideoText<'_>, is_liked: bool, is_followed: bool) -> Value {
+        let mut bytes = text.bytes.to_vec();
         text.places.set(&mut bytes, is_liked, is_followed);
         serde_json::from_slice(&bytes).unwrap()
     }

@@ -16,7 +16,7 @@ pub fn shown_ms(id: u64) -> i64 {
 }
 
 /// Whether it is shown as made when it was.
-pub(super) fn has_come(id: u64) -> bool {
+pub fn has_come(id: u64) -> bool {
     id::unix_ms_of(id) <= now_ms()
 }
 

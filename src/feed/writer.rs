@@ -18,7 +18,7 @@ pub const VIDEO_LIST: &str = r#","video_list":"#;
 
 /// The answer of a success, in the making.
 pub struct Writer {
-    pub(super) text: Vec<u8>,
+    pub text: Vec<u8>,
 }
 
 impl Writer {
@@ -30,7 +30,7 @@ impl Writer {
     }
 
     /// Without an envelope.
-    pub(super) fn bare(bytes: usize) -> Writer {
+    pub fn bare(bytes: usize) -> Writer {
         Writer { text: Vec::with_capacity(bytes) }
     }
 
@@ -113,27 +113,33 @@ impl Writer {
 
     fn video(&mut self, media_base: &str, sight: &Sight<'_>, seen: &SeenVideo<'_>) -> Result<Places> {
         let begun = self.text.len();
-        let places = match seen.shape {
+        let places = match &seen.shape {
             Shape::Written(text) => self.copy(text),
-            Shape::Author(text, author) => self.keep(sight, seen, text::by_author(text, author)?),
-            Shape::Told(video, author) => self.keep(sight, seen, text::video(media_base, video, author)?),
+            Shape::Author(text, author) => self.keep(sight, seen, || text::by_author(text, author))?,
+            Shape::Told(video, author) => self.keep(sight, seen, || text::video(media_base, video, author))?,
         };
         places.set(&mut self.text[begun..], seen.is_liked, seen.is_followed);
         Ok(places.moved(0, begun))
     }
 
     /// Gives its places as they are within it.
-    pub(super) fn copy(&mut self, text: &VideoText) -> Places {
+    pub(super) fn copy(&mut self, text: &VideoText<'_>) -> Places {
         self.text.extend_from_slice(&text.bytes);
         text.places
     }
 
-    fn keep(&mut self, sight: &Sight<'_>, seen: &SeenVideo<'_>, text: VideoText) -> Places {
-        let places = self.copy(&text);
-        // One that is ahead of the clock is shown with another time later on.
-        if view::has_come(seen.basis.id.0) {
-            sight.keep_text(seen, text);
+    fn keep(
+        &mut self,
+        sight: &Sight<'_>,
+        seen: &SeenVideo<'_>,
+        write: impl FnOnce() -> Result<VideoText<'static>>,
+    ) -> Result<Places> {
+        // Asked before it is written: one that is ahead of the clock is shown with another time later on.
+        let lasts = view::has_come(seen.basis.id.0);
+        let text = write()?;
+        if lasts {
+            sight.keep_text(seen, &text);
         }
-        places
+        Ok(self.copy(&text))
     }
 }

@@ -1,6 +1,7 @@
 //! Users, videos and pages of lists as everyone sees them, kept in the process and shared by its threads. [`Marks`] says how
 //! long they are true; what is not kept, or not true any more, [`super::sight`] asks for.
 
+use std::borrow::Cow;
 use std::hash::Hash;
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
@@ -8,19 +9,23 @@ use std::time::Instant;
 
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
+use smallvec::SmallVec;
+use triomphe::ThinArc;
 
-use super::listed::{ListCache, PAGE_BYTES};
+use super::comment::Comments;
+use super::listed::{Entries, ListCache, PAGE_BYTES};
 use super::marks::{Common, Generation, Judge, Marks, Stamp};
 use super::user::UserRecord;
 use super::viewer::{self, SETS_BYTES, ViewerSets};
 use crate::error::Result;
 use crate::id::{UserId, VideoId};
-use crate::model::{CommentRecord, Entry};
 
 /// What the cache takes for each thing, and the allocator: a place in its table, half of which may be empty, and links.
 const PLACE_BYTES: usize = 96;
-/// The text of a user beside his name.
-const USER_TEXT_BYTES: usize = 220;
+/// What the text of a user takes, unless his name is a long one.
+const USER_TEXT_BYTES: usize = 224;
+/// The counter and the length of what is kept in one piece.
+pub(super) const THIN_BYTES: usize = 16;
 /// Of a usual user and video: from these the caches guess how many they will have.
 const USER_BYTES: u64 = 500;
 const VIDEO_BYTES: u64 = 700;
@@ -28,18 +33,6 @@ const VIDEO_BYTES: u64 = 700;
 const PARTS: u64 = 32;
 /// Those that the feed has for itself.
 const PARTS_OF_FEED: u64 = 10;
-
-/// Something that was read, and what tells whether it is still true.
-pub struct Card<T> {
-    pub value: T,
-    pub(super) stamp: Stamp,
-}
-
-impl<T> Card<T> {
-    pub(super) fn new(value: T, stamp: Stamp) -> Arc<Card<T>> {
-        Arc::new(Card { value, stamp })
-    }
-}
 
 pub struct UserCard {
     pub user: UserRecord,
@@ -49,7 +42,8 @@ pub struct UserCard {
 
 /// The fields of a user as JSON, not followed.
 pub struct UserText {
-    pub bytes: Box<[u8]>,
+    /// On the card itself: elsewhere it would be one more place of memory to wait for.
+    pub bytes: SmallVec<[u8; USER_TEXT_BYTES]>,
     /// Where that stands.
     pub is_follow: usize,
 }
@@ -70,14 +64,34 @@ impl UserCard {
 }
 
 /// What a video is shown by, in one piece: what it is made of would be many, each some waiting for memory.
-pub struct VideoCard {
-    pub text: VideoText,
-    pub(super) basis: Basis,
+#[derive(Clone)]
+pub struct VideoCard(ThinArc<VideoHead, u8>);
+
+struct VideoHead {
+    basis: Basis,
+    author: Range<usize>,
+    places: Places,
+}
+
+impl VideoCard {
+    fn new(text: &VideoText<'_>, basis: Basis) -> VideoCard {
+        let head = VideoHead { basis, author: text.author.clone(), places: text.places };
+        VideoCard(ThinArc::from_header_and_slice(head, &text.bytes))
+    }
+
+    pub(super) fn basis(&self) -> &Basis {
+        &self.0.header.header.basis
+    }
+
+    pub(super) fn text(&self) -> VideoText<'_> {
+        let head = &self.0.header.header;
+        VideoText { bytes: Cow::Borrowed(&self.0.slice), author: head.author.clone(), places: head.places }
+    }
 }
 
 /// A video as JSON, its author in it, with every flag false.
-pub struct VideoText {
-    pub bytes: Box<[u8]>,
+pub struct VideoText<'a> {
+    pub bytes: Cow<'a, [u8]>,
     /// Where that lies which changes with the author: his fields.
     pub author: Range<usize>,
     pub places: Places,
@@ -172,15 +186,21 @@ pub trait Kept {
     fn bytes(&self) -> usize;
 }
 
+impl<T: Kept> Kept for Arc<T> {
+    fn bytes(&self) -> usize {
+        (**self).bytes()
+    }
+}
+
 impl Kept for UserCard {
     fn bytes(&self) -> usize {
-        size_of::<UserCard>() + USER_TEXT_BYTES + 2 * self.user.name.len()
+        size_of::<UserCard>() + 2 * self.user.name.len()
     }
 }
 
 impl Kept for VideoCard {
     fn bytes(&self) -> usize {
-        size_of::<VideoCard>() + self.text.bytes.len()
+        THIN_BYTES + size_of::<VideoHead>() + self.0.slice.len()
     }
 }
 
@@ -188,27 +208,27 @@ impl Kept for VideoCard {
 #[derive(Clone)]
 pub struct Weight;
 
-impl<K, T: Kept> Weighter<K, Arc<T>> for Weight {
-    fn weight(&self, _key: &K, kept: &Arc<T>) -> u64 {
+impl<K, T: Kept> Weighter<K, T> for Weight {
+    fn weight(&self, _key: &K, kept: &T) -> u64 {
         (PLACE_BYTES + kept.bytes()) as u64
     }
 }
 
-pub type CacheOf<K, T> = Cache<K, Arc<T>, Weight>;
+pub type CacheOf<K, T> = Cache<K, T, Weight>;
 
 /// A cache of at most so many bytes.
-pub fn cache<K: Eq + Hash, T: Kept>(bytes_max: u64, usual_bytes: u64) -> CacheOf<K, T> {
+pub fn cache<K: Eq + Hash, T: Kept + Clone>(bytes_max: u64, usual_bytes: u64) -> CacheOf<K, T> {
     Cache::with_weighter((bytes_max / usual_bytes) as usize, bytes_max, Weight)
 }
 
 pub struct Cards {
-    users: CacheOf<UserId, UserCard>,
+    users: CacheOf<UserId, Arc<UserCard>>,
     videos: CacheOf<VideoId, VideoCard>,
     /// Videos never vanish and their authors never change: what was read once is true.
     authors: Cache<VideoId, UserId>,
-    pub(super) entries: ListCache<Entry>,
-    pub(super) comments: ListCache<CommentRecord>,
-    viewers: CacheOf<UserId, ViewerSets>,
+    pub(super) entries: ListCache<Entries>,
+    pub(super) comments: ListCache<Comments>,
+    viewers: CacheOf<UserId, Arc<ViewerSets>>,
     pub marks: Arc<Marks>,
 }
 
@@ -237,8 +257,8 @@ impl Cards {
     }
 
     /// The author in it may have changed.
-    pub(super) fn video(&self, id: VideoId, judge: &Judge<'_>) -> Option<Arc<VideoCard>> {
-        self.videos.get(&id).filter(|card| judge.is_good(id.0, &card.basis.stamp))
+    pub(super) fn video(&self, id: VideoId, judge: &Judge<'_>) -> Option<VideoCard> {
+        self.videos.get(&id).filter(|card| judge.is_good(id.0, &card.basis().stamp))
     }
 
     /// Whose video it is, if this process has read it before.
@@ -279,7 +299,7 @@ impl Cards {
         sets
     }
 
-    pub(super) fn keep_video(&self, card: VideoCard) {
-        self.videos.insert(card.basis.id, Arc::new(card));
+    pub(super) fn keep_video(&self, text: &VideoText<'_>, basis: Basis) {
+        self.videos.insert(basis.id, VideoCard::new(text, basis));
     }
 }

@@ -1,15 +1,19 @@
 //! Comments in Redis.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use triomphe::ThinArc;
 
-use super::cards::Cards;
+use super::cards::{Cards, Kept, THIN_BYTES};
 use super::keys;
-use super::listed::{ListCache, Listed};
+use super::listed::{ListCache, ListPage};
+use super::marks::Stamp;
 use super::reply::Reply;
 use super::run::{Home, Run};
 use super::script;
+use super::sight::Sight;
 use super::timeline::List;
 use crate::error::{Error, Result};
 use crate::id::{UserId, VideoId};
@@ -47,20 +51,58 @@ pub async fn delete(run: &Arc<Run>, video: VideoId, comment: u64, actor: UserId)
     Ok((answer.value(0).required_number()?, record(answer.value(1))?))
 }
 
-impl Listed for CommentRecord {
-    fn all(_list: &List, told: &Reply) -> Result<Vec<CommentRecord>> {
-        told.array()?.iter().map(record).collect()
+/// What is to be known of a page that is not kept; 100007 for an unknown video.
+pub async fn page(sight: &mut Sight<'_>, list: &List) -> Result<Vec<CommentRecord>> {
+    let (told, _) = sight.ask_list::<Comments>(list, Vec::new()).await?;
+    told.array()?.iter().map(record).collect()
+}
+
+/// A page of comments as it is kept: what is shown of each is written once, but for its author, who changes.
+#[derive(Clone)]
+pub struct Comments(ThinArc<CommentsHead, u8>);
+
+struct CommentsHead {
+    stamp: Stamp,
+    comments: Box<[Comment]>,
+}
+
+pub struct Comment {
+    pub id: u64,
+    pub user: UserId,
+    /// Where what is shown of it lies among the texts of its page.
+    pub text: Range<usize>,
+}
+
+impl Comments {
+    pub fn new(stamp: Stamp, comments: Vec<Comment>, texts: &[u8]) -> Comments {
+        Comments(ThinArc::from_header_and_slice(CommentsHead { stamp, comments: comments.into() }, texts))
     }
 
-    fn named(&self) -> u64 {
-        self.user.0
+    pub fn all(&self) -> &[Comment] {
+        &self.0.header.header.comments
     }
 
-    fn text_bytes(&self) -> usize {
-        self.text.len()
+    pub fn text(&self, comment: &Comment) -> &[u8] {
+        &self.0.slice[comment.text.clone()]
+    }
+}
+
+impl Kept for Comments {
+    fn bytes(&self) -> usize {
+        THIN_BYTES + size_of::<CommentsHead>() + size_of_val(self.all()) + self.0.slice.len()
+    }
+}
+
+impl ListPage for Comments {
+    fn stamp(&self) -> &Stamp {
+        &self.0.header.header.stamp
     }
 
-    fn cache(cards: &Cards) -> &ListCache<CommentRecord> {
+    fn named(&self) -> impl Iterator<Item = u64> {
+        self.all().iter().map(|comment| comment.user.0)
+    }
+
+    fn cache(cards: &Cards) -> &ListCache<Comments> {
         &cards.comments
     }
 }

@@ -1,52 +1,64 @@
-//! Pages of lists that are kept: what they hold of a timeline, and how much room that takes.
+//! Pages of lists that are kept: what they hold of a timeline, in one piece, and how much room that takes.
 
-use std::sync::Arc;
+use std::ops::Deref;
 
-use super::cards::{CacheOf, Card, Cards, Kept};
-use super::reply::Reply;
+use triomphe::ThinArc;
+
+use super::cards::{CacheOf, Cards, Kept, THIN_BYTES};
+use super::marks::Stamp;
 use super::timeline::List;
-use crate::error::Result;
 use crate::model::Entry;
 
 /// Of a short page.
 pub(super) const PAGE_BYTES: u64 = 500;
 
-/// An entry of a list.
-pub trait Listed: Sized + Clone + Send + Sync + 'static {
-    /// From what Redis told of a page.
-    fn all(list: &List, told: &Reply) -> Result<Vec<Self>>;
+pub type ListCache<P> = CacheOf<List, P>;
 
-    /// The video or the user that has to be shown with it.
-    fn named(&self) -> u64;
+/// A page of a list.
+pub trait ListPage: Kept + Clone + Send + Sync + 'static {
+    /// Taken before it was asked for.
+    fn stamp(&self) -> &Stamp;
 
-    /// What it takes beside its own size.
-    fn text_bytes(&self) -> usize {
-        0
-    }
+    /// The videos or the users that have to be shown with it.
+    fn named(&self) -> impl Iterator<Item = u64>;
 
     fn cache(cards: &Cards) -> &ListCache<Self>;
 }
 
-impl Listed for Entry {
-    fn all(list: &List, told: &Reply) -> Result<Vec<Entry>> {
-        list.entries(told)
-    }
+/// Of a list of videos or users.
+#[derive(Clone)]
+pub struct Entries(ThinArc<Stamp, Entry>);
 
-    fn named(&self) -> u64 {
-        self.id
-    }
-
-    fn cache(cards: &Cards) -> &ListCache<Entry> {
-        &cards.entries
+impl Entries {
+    pub fn new(stamp: Stamp, entries: &[Entry]) -> Entries {
+        Entries(ThinArc::from_header_and_slice(stamp, entries))
     }
 }
 
-pub type ListCard<T> = Card<Arc<[T]>>;
-pub type ListCache<T> = CacheOf<List, ListCard<T>>;
+impl Deref for Entries {
+    type Target = [Entry];
 
-impl<T: Listed> Kept for ListCard<T> {
+    fn deref(&self) -> &[Entry] {
+        &self.0.slice
+    }
+}
+
+impl Kept for Entries {
     fn bytes(&self) -> usize {
-        let entries = self.value.iter().map(|entry| size_of::<T>() + entry.text_bytes());
-        size_of::<ListCard<T>>() + entries.sum::<usize>()
+        THIN_BYTES + size_of::<Stamp>() + size_of_val(&**self)
+    }
+}
+
+impl ListPage for Entries {
+    fn stamp(&self) -> &Stamp {
+        &self.0.header.header
+    }
+
+    fn named(&self) -> impl Iterator<Item = u64> {
+        self.iter().map(|entry| entry.id)
+    }
+
+    fn cache(cards: &Cards) -> &ListCache<Entries> {
+        &cards.entries
     }
 }

@@ -39,6 +39,7 @@ pub use admitted::{Admission, Admitted, Doubt, Head, NodeRun};
 pub use cards::Cards;
 pub use client::{Address, Client, Command};
 pub use fault::Fault;
+pub use listed::Entries;
 pub use marks::{Common, Judge, Marks, Stamp};
 pub use reply::Reply;
 pub use run::{Home, Run};

@@ -18,6 +18,7 @@ use futures_util::future::try_join_all;
 
 use super::client::Command;
 use super::keys;
+use super::listed::Entries;
 use super::membership;
 use super::reply::Reply;
 use super::run::{Home, Read, Run};
@@ -106,7 +107,7 @@ pub async fn window(sight: &mut Sight<'_>, order: Order, list: &List) -> Result<
     // Asked after the entries: what is removed meanwhile lies below it.
     let fields = [Bytes::from(format!("{}_floor", order.name())), Bytes::from_static(b"followed_by_sets")];
     let fields = Command::new("HMGET").arg(keys::user(order.user())).args(fields);
-    let (entries, fields) = sight.ask_list::<Entry>(list, vec![fields]).await?;
+    let (entries, fields) = sight.ask_list::<Entries>(list, vec![fields]).await?;
     match fields.first().unwrap_or(&Reply::Nil).array()? {
         [floor, subsets] => Ok(Window {
             entries: list.entries(&entries)?,

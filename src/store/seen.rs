@@ -1,7 +1,5 @@
 //! What one request has found of users and videos.
 
-use std::sync::Arc;
-
 use super::cards::{Basis, UserCard, VideoCard, VideoText};
 use super::marks::{Judge, Stamp};
 use super::video::CountedVideo;
@@ -33,21 +31,21 @@ pub(super) enum FoundVideo {
     Told(CountedVideo, Stamp),
     /// On a card.
     Kept {
-        card: Arc<VideoCard>,
+        card: VideoCard,
         /// Whether its author, too, is as the card shows him.
         shows_author: bool,
     },
 }
 
 impl FoundVideo {
-    pub(super) fn kept(card: Arc<VideoCard>, judge: &Judge<'_>) -> FoundVideo {
-        FoundVideo::Kept { shows_author: card.basis.shows_author(judge), card }
+    pub(super) fn kept(card: VideoCard, judge: &Judge<'_>) -> FoundVideo {
+        FoundVideo::Kept { shows_author: card.basis().shows_author(judge), card }
     }
 
     pub(super) fn author(&self) -> UserId {
         match self {
             FoundVideo::Told(video, _) => video.record.author,
-            FoundVideo::Kept { card, .. } => card.basis.author,
+            FoundVideo::Kept { card, .. } => card.basis().author,
         }
     }
 
@@ -68,9 +66,9 @@ pub struct SeenVideo<'a> {
 /// What there is to show it by.
 pub enum Shape<'a> {
     /// The whole text.
-    Written(&'a VideoText),
+    Written(VideoText<'a>),
     /// The text, but for its author, who changed.
-    Author(&'a VideoText, &'a UserCard),
+    Author(VideoText<'a>, &'a UserCard),
     /// No text yet.
     Told(&'a CountedVideo, &'a UserCard),
 }

@@ -4,9 +4,9 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::cards::{Basis, Card, Cards, UserCard, VideoCard, VideoText};
+use super::cards::{Basis, Cards, UserCard, VideoText};
 use super::client::Command;
-use super::listed::Listed;
+use super::listed::{Entries, ListPage};
 use super::marks::{Judge, Stamp};
 use super::membership::{placed_flags, placed_members};
 use super::reply::Reply;
@@ -66,26 +66,24 @@ impl<'a> Sight<'a> {
 
     /// A page of a list that Redis has whole: no trip while what is kept of it is true, else one, which also asks for what
     /// is lacking of whom the page named before. 100006 or 100007 for an unknown owner.
-    pub async fn list<T: Listed>(&mut self, list: &List) -> Result<Arc<[T]>> {
+    pub async fn list(&mut self, list: &List) -> Result<Entries> {
         if let Some(kept) = self.kept(list) {
             return Ok(kept);
         }
         let stamp = self.stamp_of(list);
-        let (told, _) = self.ask_list::<T>(list, Vec::new()).await?;
-        Ok(self.keep(list, stamp, T::all(list, &told)?))
+        let (told, _) = self.ask_list::<Entries>(list, Vec::new()).await?;
+        Ok(self.keep(list, Entries::new(stamp, &list.entries(&told)?)))
     }
 
     /// What is kept of a page, while it is true: until its owner changes.
-    pub fn kept<T: Listed>(&self, list: &List) -> Option<Arc<[T]>> {
-        let card = T::cache(self.cards).get(list)?;
-        self.judge.is_good(list.timeline.owner().id(), &card.stamp).then(|| card.value.clone())
+    pub fn kept<P: ListPage>(&self, list: &List) -> Option<P> {
+        P::cache(self.cards).get(list).filter(|page| self.judge.is_good(list.timeline.owner().id(), page.stamp()))
     }
 
-    /// Keeps a page that was asked for after `stamp` was taken.
-    pub fn keep<T: Listed>(&self, list: &List, stamp: Stamp, entries: Vec<T>) -> Arc<[T]> {
-        let entries: Arc<[T]> = entries.into();
-        T::cache(self.cards).insert(*list, Card::new(entries.clone(), stamp));
-        entries
+    /// Keeps a page, which it gives back.
+    pub fn keep<P: ListPage>(&self, list: &List, page: P) -> P {
+        P::cache(self.cards).insert(*list, page.clone());
+        page
     }
 
     /// Of a page that is asked for after this.
@@ -95,9 +93,13 @@ impl<'a> Sight<'a> {
 
     /// The entries of a list, in one trip, along with what is lacking of whom the page named before, and with the answers
     /// to more questions of the list's bucket, which are asked after it.
-    pub(super) async fn ask_list<T: Listed>(&mut self, list: &List, more: Vec<Command>) -> Result<(Reply, Vec<Reply>)> {
-        let before = T::cache(self.cards).get(list);
-        let named = before.iter().flat_map(|card| card.value.iter().map(T::named));
+    pub(super) async fn ask_list<P: ListPage>(
+        &mut self,
+        list: &List,
+        more: Vec<Command>,
+    ) -> Result<(Reply, Vec<Reply>)> {
+        let before = P::cache(self.cards).get(list);
+        let named = before.iter().flat_map(P::named);
         let (videos, users): (Vec<VideoId>, Vec<UserId>) = match list.timeline.names_videos() {
             true => (named.map(VideoId).collect(), Vec::new()),
             false => (Vec::new(), named.map(UserId).collect()),
@@ -333,11 +335,11 @@ impl<'a> Sight<'a> {
         let Some(Some(video)) = self.videos.get(id) else { return Ok(None) };
         let (is_liked, is_followed) = (self.likes(id), self.follows(video.author()));
         let (shape, basis) = match video {
-            FoundVideo::Kept { card, shows_author: true } => (Shape::Written(&card.text), card.basis),
+            FoundVideo::Kept { card, shows_author: true } => (Shape::Written(card.text()), *card.basis()),
             FoundVideo::Kept { card, .. } => {
                 let author = self.author(video)?;
-                let basis = Basis { author_stamp: author.stamp, ..card.basis };
-                (Shape::Author(&card.text, author), basis)
+                let basis = Basis { author_stamp: author.stamp, ..*card.basis() };
+                (Shape::Author(card.text(), author), basis)
             }
             FoundVideo::Told(told, stamp) => {
                 let author = self.author(video)?;
@@ -354,8 +356,8 @@ impl<'a> Sight<'a> {
     }
 
     /// Keeps the text of a video, made of what was seen of it.
-    pub fn keep_text(&self, seen: &SeenVideo<'_>, text: VideoText) {
-        self.cards.keep_video(VideoCard { text, basis: seen.basis });
+    pub fn keep_text(&self, seen: &SeenVideo<'_>, text: &VideoText<'_>) {
+        self.cards.keep_video(text, seen.basis);
     }
 
     /// What was seen of a user; `None` where there is none.

@@ -1,9 +1,14 @@
 //! Comments.
 
 use futures_util::future::join;
+use riffle::feed::view::now_ms;
+use riffle::http::format_date;
+use riffle::id::{VideoId, lowest_at, unix_ms_of};
+use riffle::store::keys;
 use serde_json::{Value, json};
+use time::UtcOffset;
 
-use crate::harness::{Account, Client, Server, Shown, World, code, entries, ids};
+use crate::harness::{Account, Client, Server, Shown, World, code, entries, eventually, ids};
 
 const LIST: &str = "/douyin/comment/list/";
 
@@ -45,6 +50,21 @@ async fn a_comment_is_shown_as_it_was_written_newest_first() {
     let by_author = caller.see(&author, LIST, &[("video_id", &video)]).await;
     assert!(entries(&by_author, "comment_list").iter().all(|comment| comment["user"]["is_follow"] == true));
     assert_eq!(comment_count(&client).await, 3);
+}
+
+/// Ids run ahead of the clock after a recovery: the time shown stays behind until the clock has come to it.
+#[tokio::test]
+async fn a_comment_from_ahead_of_the_clock_has_its_own_time_in_the_end() {
+    let (world, server, [_, writer, _], video) = start().await;
+    let mut caller = server.client().caller().await;
+    let comment = lowest_at(now_ms() + 5_000);
+    let planted = format!("{comment} {} from the future", writer.id);
+    world.redis_command("ZADD", &[&keys::comments(VideoId(video)), &comment.to_string(), &planted]).await;
+    let its_own = format_date(unix_ms_of(comment), UtcOffset::from_hms(8, 0, 0).unwrap());
+    let list = format!("{LIST}?video_id={video}");
+    let mut shown = async || caller.get(&list).await["comment_list"][0]["create_date"].as_str().unwrap().to_owned();
+    assert!(shown().await < its_own);
+    eventually("the clock has come to the comment", async || (shown().await == its_own).then_some(())).await;
 }
 
 #[tokio::test]
