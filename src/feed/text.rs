@@ -150,6 +150,14 @@ mod tests {
     }
 
     #[test]
+    fn the_text_of_a_usual_user_lies_on_his_card() {
+        let (_, author) = made(1_000_000_000_000_000_000, "twenty bytes of name");
+        let usual =
+            UserRecord { favorited: 1_234, favorites: 123, followers: 1_234, follows: 123, works: 12, ..author };
+        assert!(!user(&usual).unwrap().bytes.spilled());
+    }
+
+    #[test]
     fn a_user_is_shown_as_beside_a_video() {
         let (told, author) = made(7, "name \"quoted\"");
         for is_followed in [false, true] {

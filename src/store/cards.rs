@@ -22,8 +22,9 @@ use crate::id::{UserId, VideoId};
 
 /// What the cache takes for each thing, and the allocator: a place in its table, half of which may be empty, and links.
 const PLACE_BYTES: usize = 96;
-/// What the text of a user takes, unless his name is a long one.
+/// What the text of a user takes, unless his name is longer than most.
 const USER_TEXT_BYTES: usize = 224;
+const NAME_BYTES: usize = 20;
 /// The counter and the length of what is kept in one piece.
 pub(super) const THIN_BYTES: usize = 16;
 /// Of a usual user and video: from these the caches guess how many they will have.
@@ -194,7 +195,10 @@ impl<T: Kept> Kept for Arc<T> {
 
 impl Kept for UserCard {
     fn bytes(&self) -> usize {
-        size_of::<UserCard>() + 2 * self.user.name.len()
+        let name = self.user.name.len();
+        // With a longer name the text does not fit on the card.
+        let beside = if name > NAME_BYTES { USER_TEXT_BYTES + name } else { 0 };
+        size_of::<UserCard>() + name + beside
     }
 }
 
